@@ -1,0 +1,60 @@
+# How tests are declared: labels, time limits, sanitizer settings, and the way a program is started.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+# ThreadSanitizer's runtime cannot map its shadow when the kernel randomises addresses too widely
+# (vm.mmap_rnd_bits above 28 with older compilers). Find out now whether a plain program starts, and
+# otherwise whether it starts with randomisation off.
+set(NP_TEST_LAUNCHER "")
+if(NP_SANITIZE)
+    set(np_probe "${PROJECT_BINARY_DIR}/sanitizer_probe")
+    file(WRITE "${np_probe}.c" "int main(void) { return 0; }\n")
+    separate_arguments(np_probe_flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
+    execute_process(COMMAND ${CMAKE_C_COMPILER} ${np_probe_flags} -fsanitize=${NP_SANITIZE}
+        -o "${np_probe}" "${np_probe}.c" RESULT_VARIABLE np_probe_result)
+    if(np_probe_result)
+        message(FATAL_ERROR "a trivial program does not build with -fsanitize=${NP_SANITIZE}")
+    endif()
+    execute_process(COMMAND "${np_probe}" RESULT_VARIABLE np_probe_result OUTPUT_QUIET ERROR_QUIET)
+    if(np_probe_result)
+        execute_process(COMMAND setarch -R "${np_probe}" RESULT_VARIABLE np_probe_result)
+        if(np_probe_result)
+            message(FATAL_ERROR "a trivial program built with -fsanitize=${NP_SANITIZE} does not "
+                "start here, not even without address randomisation")
+        endif()
+        set(NP_TEST_LAUNCHER setarch -R)
+        message(STATUS "sanitizer: programs are started without address randomisation")
+    endif()
+endif()
+
+set(NP_TEST_ENVIRONMENT
+    "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:check_initialization_order=1:detect_stack_use_after_return=1:abort_on_error=0"
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp")
+
+# np_test(NAME name COMMAND … LABELS … [TIMEOUT s] [SERIAL] [ENVIRONMENT …])
+# Exit code 77 means skipped; the reason is the test's output.
+function(np_test)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT")
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 120)
+    endif()
+    add_test(NAME ${arg_NAME} COMMAND ${arg_COMMAND})
+    set_tests_properties(${arg_NAME} PROPERTIES
+        LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
+        ENVIRONMENT "${NP_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
+    if(arg_SERIAL)
+        set_tests_properties(${arg_NAME} PROPERTIES RUN_SERIAL ON)
+    endif()
+endfunction()
+
+# np_program_test(kind file [TIMEOUT s] [SERIAL]): one program from one C file that sees the inside of
+# the library, built as <kind>_<file name> and run as a test with the label <kind>.
+function(np_program_test kind file)
+    cmake_path(GET file STEM stem)
+    add_executable(${stem} "${file}")
+    target_link_libraries(${stem} PRIVATE
+        np_internal numaperf_static PkgConfig::CMOCKA PkgConfig::HWLOC Threads::Threads)
+    np_test(NAME ${kind}.${stem} COMMAND ${NP_TEST_LAUNCHER} "$<TARGET_FILE:${stem}>" LABELS ${kind}
+        ${ARGN})
+endfunction()
