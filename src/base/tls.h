@@ -1,0 +1,32 @@
+/*
+ * base/tls.h - everything the library keeps per thread, in one struct.
+ *
+ * Declared here, supplied by the system layer (src/os), because a simulated machine whose fibres
+ * share one real thread must be able to supply one per fibre. Owned by its thread; never shared.
+ */
+#ifndef NPI_BASE_TLS_H
+#define NPI_BASE_TLS_H
+
+#include <stdint.h>
+
+#define NPI_DETAIL_CAPACITY 512
+
+struct np_worker;
+struct np_affinity_scope;
+
+typedef struct npi_tls {
+    struct np_worker *worker;         /* set while the thread runs a worker loop */
+    struct np_affinity_scope *scope; /* innermost open affinity scope */
+    uint32_t ordinal;                /* 1, 2, ... in order of first use; 0: not given yet */
+    int32_t parked_node;             /* cached node of an outside thread, see executor/submit.c */
+    int last_errno;
+    char detail[NPI_DETAIL_CAPACITY];
+} npi_tls;
+
+/* The calling thread's. Never NULL, zeroed at first use. */
+npi_tls *npi_tls_self(void);
+
+/* The calling thread's ordinal, given at first use. Names a submit lane. */
+uint32_t npi_tls_ordinal(void);
+
+#endif

@@ -1,0 +1,143 @@
+/*
+ * os/os.h - the one seam to the operating system. Nothing above it makes a system call, reads
+ * /proc or /sys, starts a thread, sleeps or asks the time by any other way, so that a fault
+ * injector or a simulated machine can stand in its place.
+ *
+ * Conventions: every function that can fail returns 0 or a positive errno, sets no detail and never
+ * touches the C library's errno on behalf of the caller. Callers turn an errno into words with
+ * npi_fail_errno(), naming the call. All functions may be called from any thread.
+ */
+#ifndef NPI_OS_OS_H
+#define NPI_OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <numaperf/affinity.h>
+
+#include "base/atomic.h"
+#include "base/tls.h"
+
+/* --- time -------------------------------------------------------------------------------- */
+
+#define NPI_NO_DEADLINE UINT64_MAX
+
+/* Monotonic, nanoseconds. */
+uint64_t npi_os_now(void);
+/* now + timeout, saturating below NPI_NO_DEADLINE. */
+uint64_t npi_os_deadline(uint64_t timeout_ns);
+
+/* --- sleeping and waking ----------------------------------------------------------------- */
+
+/*
+ * Sleeps while *word == expected, until woken or until `deadline` (monotonic, NPI_NO_DEADLINE: for ever).
+ * 0: woken, interrupted, or the word already differs: look again. ETIMEDOUT: the deadline passed. Gives no memory
+ * ordering beyond what the caller's own loads give.
+ */
+int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t deadline);
+/* Wakes at most `count` sleepers. The address need no longer be a futex, or even mapped. */
+void npi_os_futex_wake(np_atomic(uint32_t) *word, uint32_t count);
+
+/* Adds one to an eventfd; returns 0 or errno (EAGAIN when its counter is full). */
+int npi_os_eventfd_signal(int fd);
+
+/* --- threads ----------------------------------------------------------------------------- */
+
+typedef struct npi_os_thread {
+    uint64_t handle;
+} npi_os_thread;
+
+typedef void (*npi_os_thread_fn)(void *argument);
+
+/*
+ * Starts a joinable thread. `stack_bytes` 0 means the system's default. The thread begins with every
+ * asynchronous signal blocked and the synchronous ones (SEGV, BUS, FPE, ILL, TRAP, ABRT, SYS) and SIGPROF open.
+ */
+int npi_os_thread_start(npi_os_thread *thread, size_t stack_bytes, npi_os_thread_fn fn,
+                        void *argument);
+int npi_os_thread_join(npi_os_thread *thread);
+/* Names the calling thread; at most 15 bytes are kept. */
+int npi_os_thread_set_name(const char *name);
+/* The kernel's id of the calling thread, unique in the system while it lives. */
+uint64_t npi_os_thread_id(void);
+/* The smallest stack a thread may be given. */
+size_t npi_os_thread_stack_least(void);
+
+/* Which process this is: changes in a forked child. 0 is never returned. Cheap (no system call). */
+uint32_t npi_os_process_generation(void);
+
+/* --- the calling thread's place ---------------------------------------------------------- */
+
+int npi_os_affinity_get(np_cpu_set *out);
+int npi_os_affinity_set(const np_cpu_set *cpus);
+/* Where the calling thread runs at this moment, by the kernel's numbers. */
+int npi_os_where(int32_t *cpu, np_node_id *node);
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+#define NPI_NODE_SET_CAPACITY 1024u
+
+typedef struct npi_node_set {
+    unsigned long bits[NPI_NODE_SET_CAPACITY / (8u * sizeof(unsigned long))];
+} npi_node_set;
+
+void npi_node_set_clear(npi_node_set *set);
+bool npi_node_set_add(npi_node_set *set, np_node_id node);
+bool npi_node_set_contains(const npi_node_set *set, np_node_id node);
+uint32_t npi_node_set_count(const npi_node_set *set);
+
+typedef enum npi_os_policy {
+    NPI_OS_POLICY_DEFAULT = 0,
+    NPI_OS_POLICY_BIND,
+    NPI_OS_POLICY_PREFERRED,
+    NPI_OS_POLICY_INTERLEAVE,
+    NPI_OS_POLICY_LOCAL,
+    NPI_OS_POLICY_PREFERRED_MANY
+} npi_os_policy;
+
+typedef enum npi_os_advice {
+    NPI_OS_ADVICE_HUGE = 0,  /* transparent huge pages wanted */
+    NPI_OS_ADVICE_NO_HUGE,   /* not wanted */
+    NPI_OS_ADVICE_DISCARD,   /* give the pages back, keep the addresses; they read as zero */
+    NPI_OS_ADVICE_POPULATE   /* fault every page in for writing */
+} npi_os_advice;
+
+size_t npi_os_page_size(void);
+size_t npi_os_huge_page_size(void); /* the transparent one; 0 if unknown */
+/* Anonymous private zeroed pages; `bytes` a multiple of the page size, `alignment` a power of two (0: page).
+ * Not counted against overcommit until touched. */
+int npi_os_map(size_t bytes, size_t alignment, void **out);
+int npi_os_unmap(void *memory, size_t bytes);
+int npi_os_advise(void *memory, size_t bytes, npi_os_advice advice);
+int npi_os_lock_memory(void *memory, size_t bytes);
+int npi_os_unlock_memory(void *memory, size_t bytes);
+/* Sets the policy of a mapping (mbind); `move` also moves pages that are present. */
+int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const npi_node_set *nodes,
+                       bool move);
+/* The policy of the mapping that holds `address` (get_mempolicy). */
+int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_set *nodes);
+/* Asks for the node of each page (move_pages as a query). status[i]: node, or a negative errno (-ENOENT: not present). */
+int npi_os_page_nodes(void *const *pages, size_t count, int *status);
+/* The memory nodes this process may allocate on (get_mempolicy, MPOL_F_MEMS_ALLOWED). */
+int npi_os_allowed_nodes(npi_node_set *out);
+
+/* --- files and the environment ----------------------------------------------------------- */
+
+/*
+ * Reads a small file whole, at most capacity - 1 bytes, closed with a NUL. Paths under /sys and /proc go through
+ * the root set with npi_os_set_root() (NULL: the real one; for tests), so that recorded machines can be read.
+ */
+int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *length);
+void npi_os_set_root(const char *root);
+bool npi_os_path_exists(const char *path);
+
+/* The value of an environment variable, or NULL. In a set-user-id program always NULL. */
+const char *npi_os_environment(const char *name);
+
+/* A resource limit in bytes (UINT64_MAX: unlimited). */
+int npi_os_locked_memory_limit(uint64_t *bytes);
+/* True if the effective user may do privileged things with memory (CAP_IPC_LOCK or CAP_SYS_NICE). */
+bool npi_os_has_capability(int capability);
+
+#endif
