@@ -1,0 +1,68 @@
+# The everyday commands; CMake does the work. `make help` lists them.
+#
+# Variables: PREFIX, DESTDIR (install); JOBS (parallel jobs); FILES (demo); PRESET (build).
+SHELL   := /bin/sh
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+PREFIX  ?= /usr/local
+DESTDIR ?=
+PRESET  ?= product
+FILES   ?=
+WERROR  := $(or $(NP_WERROR),OFF)
+
+# Ninja builds in parallel by itself; a -j given to us must not reach it through the environment.
+MAKEFLAGS += --no-print-directory
+
+product := build/product
+tool    := $(product)/tools/numaperf/numaperf
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-quick install format format-check lint clean
+
+help: ## this list
+	@echo "numaperf: runs work next to its data on NUMA machines"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) JOBS=$(JOBS) PRESET=$(PRESET)"
+
+setup: ## install the Debian packages that are missing, for everything
+	@scripts/setup build test guest lint
+
+build: ## build the library and the tool (PRESET=debug, asan, … for another configuration)
+	@scripts/setup build
+	@cmake --preset $(PRESET) -DNP_WERROR=$(WERROR)
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+demo: ## build, process real files on every NUMA node, show where the work ran (FILES="a b")
+	@scripts/setup build
+	@scripts/quietly build/product.log sh -c \
+	    'cmake --preset product && cmake --build --preset product -j $(JOBS)'
+	@$(tool) demo $(FILES)
+
+test: ## everything: all tests, guests, sanitizers, clang, checks
+	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests all
+
+test-quick: ## the release build's tests, without guests
+	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests quick
+
+install: ## install under PREFIX (default /usr/local), staged under DESTDIR if that is set
+	@scripts/setup build
+	@cmake --preset product -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@cmake --build --preset product -j $(JOBS)
+	@DESTDIR=$(DESTDIR) cmake --install $(product)
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+
+format: ## rewrite the C sources in the project's format
+	@scripts/setup lint
+	@scripts/format
+
+format-check: ## fail if any C source is not in the project's format
+	@scripts/setup lint
+	@scripts/format --check
+
+lint: ## clang-tidy, cppcheck, layers, format
+	@scripts/setup build test lint
+	@JOBS=$(JOBS) scripts/lint
+
+clean: ## remove everything that was built
+	rm -rf build
