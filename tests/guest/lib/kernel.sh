@@ -1,0 +1,48 @@
+# Finds or fetches the guest's kernel. Debian's cloud kernel is downloaded as a package and
+# unpacked under the build folder; nothing is installed. Everything a guest needs is built into
+# that kernel (NUMA, HMAT, cgroup v2 cpusets, CPU hotplug, page migration, the serial console), so
+# no module is loaded. Sourced by run-guest.
+
+# find_kernel: sets $kernel, downloading it on first use; ends the run as skipped when it cannot.
+find_kernel() {
+    if [ -n "${NP_GUEST_KERNEL:-}" ]; then
+        [ -r "$NP_GUEST_KERNEL" ] || die "NP_GUEST_KERNEL names '$NP_GUEST_KERNEL', which cannot be read"
+        kernel=$NP_GUEST_KERNEL
+        return
+    fi
+    mkdir -p "$kernel_cache" || die "cannot create $kernel_cache"
+    kernel=$(ls "$kernel_cache"/boot/vmlinuz-*-cloud-amd64 2>/dev/null | tail -n 1)
+    [ -z "$kernel" ] || return 0
+    exec 8>"$kernel_cache/lock"
+    flock 8
+    kernel=$(ls "$kernel_cache"/boot/vmlinuz-*-cloud-amd64 2>/dev/null | tail -n 1)
+    [ -n "$kernel" ] || fetch_kernel
+    exec 8>&-
+}
+
+# fetch_kernel: resolves the meta package, downloads, unpacks, and keeps only /boot. The last step
+# is a rename, so that an interrupted fetch never looks like a kernel.
+fetch_kernel() {
+    command -v apt-cache >/dev/null && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+        skip "the kernel package needs apt-get, apt-cache and dpkg-deb (or set NP_GUEST_KERNEL)"
+    package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+        awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
+    [ -n "$package" ] ||
+        skip "apt does not know linux-image-cloud-amd64 (apt-get update, or set NP_GUEST_KERNEL)"
+    fresh=$(mktemp -d "$kernel_cache/fetch.XXXXXX") || die "cannot write to $kernel_cache"
+    say "downloading $package to $kernel_cache (not installed)"
+    if ! (cd "$fresh" && apt-get -o APT::Sandbox::User=root -q download "$package") >"$fresh/log" 2>&1; then
+        sed 's/^/  /' "$fresh/log" >&2
+        rm -rf "$fresh"
+        skip "the kernel package $package could not be downloaded"
+    fi
+    if ! dpkg-deb -x "$fresh"/*.deb "$fresh/root" || ! [ -d "$fresh/root/boot" ]; then
+        rm -rf "$fresh"
+        skip "the kernel package $package could not be unpacked"
+    fi
+    rm -rf "$kernel_cache/boot"
+    mv "$fresh/root/boot" "$kernel_cache/boot"
+    rm -rf "$fresh"
+    kernel=$(ls "$kernel_cache"/boot/vmlinuz-* | tail -n 1)
+    [ -n "$kernel" ] || skip "the package $package holds no kernel"
+}

@@ -1,0 +1,53 @@
+#!/bin/sh
+# Goal: run-guest never reports success for a run that did not succeed. Method: make guests fail in
+# each way there is (a program's status, a program that hangs, a panic, a power-off in the middle,
+# a guest that never ends, no qemu, a bad shape) and compare the exit status and the words.
+# usage: test_run_guest.sh BUILD-DIR
+set -u
+guest_dir=$(cd "$(dirname "$0")" && pwd)
+build=$1
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+failures=0
+
+# expect STATUS WORDS ARGUMENT…: runs run-guest and checks its status and that WORDS were printed.
+expect() {
+    want=$1 words=$2
+    shift 2
+    "$guest_dir/run-guest" "$@" >"$scratch/output" 2>&1
+    got=$?
+    if [ "$got" = 77 ] && [ "$want" != 77 ]; then
+        cat "$scratch/output"
+        exit 77
+    fi
+    if [ "$got" = "$want" ] && grep -q -- "$words" "$scratch/output"; then
+        echo "ok: run-guest $*"
+    else
+        echo "FAILED: run-guest $*: status $got, expected $want and '$words' in:"
+        sed 's/^/  /' "$scratch/output"
+        failures=$((failures + 1))
+    fi
+}
+
+expect 2 usage
+expect 1 "no shape 'nowhere'" nowhere
+expect 0 four-nodes --list
+expect 0 "1 passed, 0 failed, 0 skipped" one-node --build "$build" -- true
+expect 0 "0 passed, 0 failed, 1 skipped" one-node --build "$build" -- sh -c 'exit 77'
+expect 1 "1 failed.*failed: sh" one-node --build "$build" -- sh -c 'exit 3'
+expect 1 "1 failed.*failed: sleep" one-node --build "$build" --program-timeout 1 -- sleep 100
+expect 1 "did not finish" one-node --build "$build" -- sh -c 'echo c >/proc/sysrq-trigger'
+# A guest that prints what a good run prints, without being one.
+expect 1 "did not finish" one-node --build "$build" -- \
+    sh -c 'echo "DONE 0 1 0 0" >/dev/ttyS1; echo "=== one-node: 1 passed"; poweroff -f'
+expect 1 "the limit of 2 s" one-node --build "$build" --timeout 2 -- true
+
+# Without qemu in the path the run is skipped, and says so.
+mkdir "$scratch/bin"
+for tool in sh dirname basename uname tr awk ls cat sed grep; do
+    ln -s "$(command -v "$tool")" "$scratch/bin/$tool"
+done
+PATH=$scratch/bin expect 77 "SKIPPED.*qemu" one-node --build "$build" -- true
+
+[ "$failures" = 0 ] || echo "$failures failed"
+[ "$failures" = 0 ]
