@@ -5,8 +5,12 @@
 #define NUMAPERF_H
 
 #include <numaperf/affinity.h>
+#include <numaperf/channel.h>
 #include <numaperf/error.h>
+#include <numaperf/executor.h>
+#include <numaperf/group.h>
 #include <numaperf/region.h>
+#include <numaperf/stats.h>
 #include <numaperf/topology.h>
 #include <numaperf/types.h>
 #include <numaperf/version.h>

@@ -1,0 +1,30 @@
+/*
+ * metric/counters.h - the counters of one worker. Written by the thread that runs the worker and by
+ * nobody else (no read-modify-write), read by anybody (relaxed: a counter publishes nothing).
+ *
+ * The list is NP_COUNTER_MAP in <numaperf/stats.h>. Which node's tasks a worker ran is counted in a
+ * row of its own, one entry per node index of the topology.
+ */
+#ifndef NPI_METRIC_COUNTERS_H
+#define NPI_METRIC_COUNTERS_H
+
+#include <numaperf/stats.h>
+
+#include "base/atomic.h"
+
+typedef struct npi_counters {
+    np_atomic(uint64_t) value[NP_COUNTER_COUNT];
+    np_atomic(uint64_t) *ran_from; /* tasks run, by node index of their home */
+} npi_counters;
+
+static inline void npi_count(npi_counters *counters, np_counter which, uint64_t amount)
+{
+    npi_owner_add(&counters->value[which], amount);
+}
+
+static inline uint64_t npi_counter_read(const npi_counters *counters, np_counter which)
+{
+    return npi_load_relaxed((np_atomic(uint64_t) *)&counters->value[which]);
+}
+
+#endif
