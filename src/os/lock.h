@@ -1,7 +1,8 @@
 /*
  * os/lock.h - a lock of four bytes that sleeps in the kernel when it must wait.
  *
- * For places that are not on a hot path, or where a holder keeps it for a few instructions. Not recursive.
+ * For places that are not on a hot path, or where a holder keeps it for a few instructions. Not
+ * recursive.
  * Three states (Drepper, "Futexes Are Tricky", 2011, mutex 2): free, held, held with sleepers.
  * lock/unlock give acquire/release ordering: what one holder wrote, the next one sees.
  */

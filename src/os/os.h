@@ -3,9 +3,9 @@
  * /proc or /sys, starts a thread, sleeps or asks the time by any other way, so that a fault
  * injector or a simulated machine can stand in its place.
  *
- * Conventions: every function that can fail returns 0 or a positive errno, sets no detail and never
- * touches the C library's errno on behalf of the caller. Callers turn an errno into words with
- * npi_fail_errno(), naming the call. All functions may be called from any thread.
+ * Conventions: every function that can fail returns 0 or a positive errno, sets no detail and leaves
+ * the C library's errno as it was. Callers turn an errno into words with npi_fail_errno(), naming the
+ * call. All functions may be called from any thread.
  */
 #ifndef NPI_OS_OS_H
 #define NPI_OS_OS_H
@@ -31,9 +31,9 @@ uint64_t npi_os_deadline(uint64_t timeout_ns);
 /* --- sleeping and waking ----------------------------------------------------------------- */
 
 /*
- * Sleeps while *word == expected, until woken or until `deadline` (monotonic, NPI_NO_DEADLINE: for ever).
- * 0: woken, interrupted, or the word already differs: look again. ETIMEDOUT: the deadline passed. Gives no memory
- * ordering beyond what the caller's own loads give.
+ * Sleeps while *word == expected, until woken or until `deadline` (monotonic, NPI_NO_DEADLINE: for
+ * ever). 0: woken, interrupted, or the word already differs: look again. ETIMEDOUT: the deadline
+ * passed. Gives no memory ordering beyond what the caller's own loads give.
  */
 int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t deadline);
 /* Wakes at most `count` sleepers. The address need no longer be a futex, or even mapped. */
@@ -44,15 +44,20 @@ int npi_os_eventfd_signal(int fd);
 
 /* --- threads ----------------------------------------------------------------------------- */
 
-typedef struct npi_os_thread {
-    uint64_t handle;
-} npi_os_thread;
-
 typedef void (*npi_os_thread_fn)(void *argument);
 
+typedef struct npi_os_thread {
+    uint64_t handle;     /* the creator's: the new thread does not look at it */
+    npi_os_thread_fn fn; /* these two are read by the new thread */
+    void *argument;
+} npi_os_thread;
+
 /*
- * Starts a joinable thread. `stack_bytes` 0 means the system's default. The thread begins with every
- * asynchronous signal blocked and the synchronous ones (SEGV, BUS, FPE, ILL, TRAP, ABRT, SYS) and SIGPROF open.
+ * Starts a joinable thread. *thread must stay where it is until the join. `stack_bytes` 0 means the
+ * system's default; below npi_os_thread_stack_least() it is EINVAL. The thread begins with every
+ * asynchronous signal blocked and the synchronous ones (SEGV, BUS, FPE, ILL, TRAP, ABRT, SYS) and
+ * SIGPROF open. What the creator wrote before is visible to the thread, and what the thread wrote is
+ * visible after the join.
  */
 int npi_os_thread_start(npi_os_thread *thread, size_t stack_bytes, npi_os_thread_fn fn,
                         void *argument);
@@ -86,6 +91,8 @@ void npi_node_set_clear(npi_node_set *set);
 bool npi_node_set_add(npi_node_set *set, np_node_id node);
 bool npi_node_set_contains(const npi_node_set *set, np_node_id node);
 uint32_t npi_node_set_count(const npi_node_set *set);
+bool npi_node_set_equal(const npi_node_set *a, const npi_node_set *b);
+bool npi_node_set_is_subset(const npi_node_set *inner, const npi_node_set *outer);
 
 typedef enum npi_os_policy {
     NPI_OS_POLICY_DEFAULT = 0,
@@ -93,31 +100,40 @@ typedef enum npi_os_policy {
     NPI_OS_POLICY_PREFERRED,
     NPI_OS_POLICY_INTERLEAVE,
     NPI_OS_POLICY_LOCAL,
-    NPI_OS_POLICY_PREFERRED_MANY
+    NPI_OS_POLICY_PREFERRED_MANY,
+    NPI_OS_POLICY_OTHER /* only as an answer: one this library does not set */
 } npi_os_policy;
 
 typedef enum npi_os_advice {
-    NPI_OS_ADVICE_HUGE = 0,  /* transparent huge pages wanted */
-    NPI_OS_ADVICE_NO_HUGE,   /* not wanted */
-    NPI_OS_ADVICE_DISCARD,   /* give the pages back, keep the addresses; they read as zero */
-    NPI_OS_ADVICE_POPULATE   /* fault every page in for writing */
+    NPI_OS_ADVICE_HUGE = 0, /* transparent huge pages wanted */
+    NPI_OS_ADVICE_NO_HUGE,  /* not wanted */
+    NPI_OS_ADVICE_DISCARD,  /* give the pages back, keep the addresses; they read as zero */
+    NPI_OS_ADVICE_POPULATE  /* fault every page in for writing; EINVAL before Linux 5.14 */
 } npi_os_advice;
 
 size_t npi_os_page_size(void);
 size_t npi_os_huge_page_size(void); /* the transparent one; 0 if unknown */
-/* Anonymous private zeroed pages; `bytes` a multiple of the page size, `alignment` a power of two (0: page).
- * Not counted against overcommit until touched. */
+/* Anonymous private zeroed pages; `bytes` a multiple of the page size, `alignment` a power of two
+ * (0: page). Not counted against overcommit until touched. */
 int npi_os_map(size_t bytes, size_t alignment, void **out);
 int npi_os_unmap(void *memory, size_t bytes);
 int npi_os_advise(void *memory, size_t bytes, npi_os_advice advice);
 int npi_os_lock_memory(void *memory, size_t bytes);
 int npi_os_unlock_memory(void *memory, size_t bytes);
-/* Sets the policy of a mapping (mbind); `move` also moves pages that are present. */
+/*
+ * Sets the policy of a mapping (mbind). Node numbers are physical: a later change of the cpuset does not
+ * renumber them. `nodes` is not looked at for the default and the local policy. `move` also moves
+ * pages that are present; EIO then means that the policy is set but some pages could not be moved.
+ * Nodes that are all outside the cpuset, or without memory: EINVAL. If only some are, the kernel
+ * silently uses the others: compare with npi_os_allowed_nodes().
+ */
 int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const npi_node_set *nodes,
                        bool move);
-/* The policy of the mapping that holds `address` (get_mempolicy). */
+/* The policy of the mapping that holds `address` (get_mempolicy), with the nodes it was given. */
 int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_set *nodes);
-/* Asks for the node of each page (move_pages as a query). status[i]: node, or a negative errno (-ENOENT: not present). */
+/* Asks for the node of each page (move_pages as a query). status[i]: node, or a negative errno
+ * (-ENOENT: not present; -EFAULT: not mapped, or only read so far, when the kernel's shared zero page stands
+ * in for it). */
 int npi_os_page_nodes(void *const *pages, size_t count, int *status);
 /* The memory nodes this process may allocate on (get_mempolicy, MPOL_F_MEMS_ALLOWED). */
 int npi_os_allowed_nodes(npi_node_set *out);
@@ -125,11 +141,13 @@ int npi_os_allowed_nodes(npi_node_set *out);
 /* --- files and the environment ----------------------------------------------------------- */
 
 /*
- * Reads a small file whole, at most capacity - 1 bytes, closed with a NUL. Paths under /sys and /proc go through
- * the root set with npi_os_set_root() (NULL: the real one; for tests), so that recorded machines can be read.
+ * Reads a small file whole, at most capacity - 1 bytes, closed with a NUL; EFBIG, and an empty text, when
+ * it is longer. `length` may be NULL. Paths under /sys and /proc go through the root set with
+ * npi_os_set_root() (NULL: the real one; for tests, before other threads run), so that recorded machines
+ * can be read.
  */
 int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *length);
-void npi_os_set_root(const char *root);
+int npi_os_set_root(const char *root);
 bool npi_os_path_exists(const char *path);
 
 /* The value of an environment variable, or NULL. In a set-user-id program always NULL. */
@@ -137,7 +155,7 @@ const char *npi_os_environment(const char *name);
 
 /* A resource limit in bytes (UINT64_MAX: unlimited). */
 int npi_os_locked_memory_limit(uint64_t *bytes);
-/* True if the effective user may do privileged things with memory (CAP_IPC_LOCK or CAP_SYS_NICE). */
+/* True if the calling thread has this capability now (effective), by the kernel's CAP_ number. */
 bool npi_os_has_capability(int capability);
 
 #endif

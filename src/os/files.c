@@ -1,0 +1,109 @@
+/*
+ * os/files.c - small files of /proc and /sys, and event counters.
+ *
+ * The root that stands before /sys and /proc is for tests: it is set before other threads run.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "os/call.h"
+#include "os/os.h"
+
+#define PATH_CAPACITY 4096
+
+static char root[PATH_CAPACITY];
+
+static bool begins_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static int rooted_path(const char *path, char *out, size_t capacity)
+{
+    bool system_path = begins_with(path, "/sys/") || begins_with(path, "/proc/");
+    int length = snprintf(out, capacity, "%s%s", system_path ? root : "", path);
+    return length < 0 || (size_t)length >= capacity ? ENAMETOOLONG : 0;
+}
+
+int npi_os_set_root(const char *given)
+{
+    if (given == NULL)
+        given = "";
+    size_t length = strlen(given);
+    if (length >= sizeof root)
+        return ENAMETOOLONG;
+    memcpy(root, given, length + 1);
+    return 0;
+}
+
+static int read_all(int file, char *buffer, size_t capacity, size_t *length)
+{
+    size_t used = 0;
+    for (;;) {
+        ssize_t got = read(file, buffer + used, capacity - used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return errno;
+        if (got == 0)
+            break;
+        used += (size_t)got;
+        if (used == capacity)
+            return EFBIG; /* no room for the NUL, so the file is not known to be whole */
+    }
+    buffer[used] = '\0';
+    *length = used;
+    return 0;
+}
+
+int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *length)
+{
+    char full[PATH_CAPACITY];
+    if (capacity == 0)
+        return EINVAL;
+    buffer[0] = '\0';
+    int error = rooted_path(path, full, sizeof full);
+    if (error != 0)
+        return error;
+
+    int saved = errno;
+    size_t used = 0;
+    int file = open(full, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        error = errno;
+    } else {
+        error = read_all(file, buffer, capacity, &used);
+        (void)close(file);
+    }
+    errno = saved;
+    if (error != 0)
+        buffer[0] = '\0';
+    if (length != NULL)
+        *length = error == 0 ? used : 0;
+    return error;
+}
+
+bool npi_os_path_exists(const char *path)
+{
+    char full[PATH_CAPACITY];
+    if (rooted_path(path, full, sizeof full) != 0)
+        return false;
+    int saved = errno;
+    bool exists = access(full, F_OK) == 0;
+    errno = saved;
+    return exists;
+}
+
+int npi_os_eventfd_signal(int fd)
+{
+    uint64_t one = 1;
+    int saved = errno;
+    ssize_t written;
+    do {
+        written = write(fd, &one, sizeof one);
+    } while (written < 0 && errno == EINTR);
+    int error = written < 0 ? errno : 0;
+    errno = saved;
+    return error;
+}
