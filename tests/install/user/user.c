@@ -1,6 +1,6 @@
 /*
- * A user of the installed library, C and C++ alike: asks for the version, describes a virtual machine
- * and counts its nodes, so that both our code and hwloc behind it must really be linked.
+ * A user of the installed library, C and C++ alike: asks for the version, describes a virtual
+ * machine and counts its nodes, so that both our code and hwloc behind it must really be linked.
  */
 #include <numaperf.h>
 #include <stdio.h>
