@@ -1,8 +1,8 @@
 /*
  * os/affinity.c - where the calling thread may run, and where it runs.
  *
- * The kernel's masks are arrays of unsigned long with the lowest CPU in the lowest bit, which on the
- * supported machines is exactly np_cpu_set, so sets are handed over as they are. A kernel with
+ * The kernel's masks are arrays of unsigned long with the lowest CPU in the lowest bit, which on
+ * the supported machines is exactly np_cpu_set, so sets are handed over as they are. A kernel with
  * more possible CPUs than NP_CPU_SET_CAPACITY answers EINVAL to a query.
  */
 #include <sched.h>

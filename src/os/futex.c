@@ -1,8 +1,8 @@
 /*
  * os/futex.c - sleeping on a word and waking its sleepers, and the slow path of npi_lock.
  *
- * All futexes are private to the process. Deadlines are absolute and monotonic, so that a wait that is
- * interrupted and repeated does not grow.
+ * All futexes are private to the process. Deadlines are absolute and monotonic, so that a wait that
+ * is interrupted and repeated does not grow.
  */
 #include <linux/futex.h>
 #include <time.h>
@@ -54,9 +54,9 @@ void npi_lock_slow(npi_lock *lock)
             break; /* others sleep already: the holder is slow */
         npi_cpu_relax();
     }
-    /* Whoever comes out of here holds the lock in state 2, though it may be the last: it cannot know
-     * whether others still sleep, and a wake too many is harmless.
-     * Acquire: pairs with the release in npi_lock_release. */
+    /* Whoever comes out of here holds the lock in state 2, though it may be the last: it cannot
+     * know whether others still sleep, and a wake too many is harmless. Acquire: pairs with the
+     * release in npi_lock_release. */
     while (npi_exchange_acquire(&lock->state, 2u) != 0)
         (void)npi_os_futex_wait(&lock->state, 2u, NPI_NO_DEADLINE);
 }

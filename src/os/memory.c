@@ -1,6 +1,6 @@
 /*
- * os/memory.c - mappings, their advice and their placement, by system calls of their own (libnuma is
- * not used: it fails on machines with memory-less nodes and sets policies for the whole thread).
+ * os/memory.c - mappings, their advice and their placement, by system calls of their own (libnuma
+ * is not used: it fails on machines with memory-less nodes and sets policies for the whole thread).
  *
  * Nothing here keeps state. The numbers of the policy interface are the kernel's ABI; they are
  * written out because older headers lack some of them.

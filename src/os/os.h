@@ -3,9 +3,9 @@
  * /proc or /sys, starts a thread, sleeps or asks the time by any other way, so that a fault
  * injector or a simulated machine can stand in its place.
  *
- * Conventions: every function that can fail returns 0 or a positive errno, sets no detail and leaves
- * the C library's errno as it was. Callers turn an errno into words with npi_fail_errno(), naming the
- * call. All functions may be called from any thread.
+ * Conventions: every function that can fail returns 0 or a positive errno, sets no detail and
+ * leaves the C library's errno as it was. Callers turn an errno into words with npi_fail_errno(),
+ * naming the call. All functions may be called from any thread.
  */
 #ifndef NPI_OS_OS_H
 #define NPI_OS_OS_H
@@ -56,8 +56,8 @@ typedef struct npi_os_thread {
  * Starts a joinable thread. *thread must stay where it is until the join. `stack_bytes` 0 means the
  * system's default; below npi_os_thread_stack_least() it is EINVAL. The thread begins with every
  * asynchronous signal blocked and the synchronous ones (SEGV, BUS, FPE, ILL, TRAP, ABRT, SYS) and
- * SIGPROF open. What the creator wrote before is visible to the thread, and what the thread wrote is
- * visible after the join.
+ * SIGPROF open. What the creator wrote before is visible to the thread, and what the thread wrote
+ * is visible after the join.
  */
 int npi_os_thread_start(npi_os_thread *thread, size_t stack_bytes, npi_os_thread_fn fn,
                         void *argument);
@@ -121,19 +121,19 @@ int npi_os_advise(void *memory, size_t bytes, npi_os_advice advice);
 int npi_os_lock_memory(void *memory, size_t bytes);
 int npi_os_unlock_memory(void *memory, size_t bytes);
 /*
- * Sets the policy of a mapping (mbind). Node numbers are physical: a later change of the cpuset does not
- * renumber them. `nodes` is not looked at for the default and the local policy. `move` also moves
- * pages that are present; EIO then means that the policy is set but some pages could not be moved.
- * Nodes that are all outside the cpuset, or without memory: EINVAL. If only some are, the kernel
- * silently uses the others: compare with npi_os_allowed_nodes().
+ * Sets the policy of a mapping (mbind). Node numbers are physical: a later change of the cpuset
+ * does not renumber them. `nodes` is not looked at for the default and the local policy. `move`
+ * also moves pages that are present; EIO then means that the policy is set but some pages could not
+ * be moved. Nodes that are all outside the cpuset, or without memory: EINVAL. If only some are, the
+ * kernel silently uses the others: compare with npi_os_allowed_nodes().
  */
 int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const npi_node_set *nodes,
                        bool move);
 /* The policy of the mapping that holds `address` (get_mempolicy), with the nodes it was given. */
 int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_set *nodes);
 /* Asks for the node of each page (move_pages as a query). status[i]: node, or a negative errno
- * (-ENOENT: not present; -EFAULT: not mapped, or only read so far, when the kernel's shared zero page stands
- * in for it). */
+ * (-ENOENT: not present; -EFAULT: not mapped, or only read so far, when the kernel's shared zero
+ * page stands in for it). */
 int npi_os_page_nodes(void *const *pages, size_t count, int *status);
 /* The memory nodes this process may allocate on (get_mempolicy, MPOL_F_MEMS_ALLOWED). */
 int npi_os_allowed_nodes(npi_node_set *out);
@@ -141,10 +141,10 @@ int npi_os_allowed_nodes(npi_node_set *out);
 /* --- files and the environment ----------------------------------------------------------- */
 
 /*
- * Reads a small file whole, at most capacity - 1 bytes, closed with a NUL; EFBIG, and an empty text, when
- * it is longer. `length` may be NULL. Paths under /sys and /proc go through the root set with
- * npi_os_set_root() (NULL: the real one; for tests, before other threads run), so that recorded machines
- * can be read.
+ * Reads a small file whole, at most capacity - 1 bytes, closed with a NUL; EFBIG, and an empty
+ * text, when it is longer. `length` may be NULL. Paths under /sys and /proc go through the root set
+ * with npi_os_set_root() (NULL: the real one; for tests, before other threads run), so that
+ * recorded machines can be read.
  */
 int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *length);
 int npi_os_set_root(const char *root);

@@ -1,10 +1,10 @@
 /*
  * os/process.c - which process this is, what it may do, and its environment.
  *
- * The generation is a counter that a forked child finds changed. It is kept by a pthread_atfork handler,
- * which is registered when the library is loaded, before any handle can exist. A child made by a bare
- * clone system call, or by vfork, keeps its parent's generation: the first is beyond what any library
- * with threads can support, and in the second nothing but exec is allowed.
+ * The generation is a counter that a forked child finds changed. It is kept by a pthread_atfork
+ * handler, which is registered when the library is loaded, before any handle can exist. A child
+ * made by a bare clone system call, or by vfork, keeps its parent's generation: the first is beyond
+ * what any library with threads can support, and in the second nothing but exec is allowed.
  */
 #include <linux/capability.h>
 #include <pthread.h>

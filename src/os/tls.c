@@ -14,8 +14,8 @@ npi_tls *npi_tls_self(void)
 
 uint32_t npi_tls_ordinal(void)
 {
-    /* Relaxed: the number only has to be this thread's own; nothing is published with it. Zero means
-     * "none yet", so the number after the largest is skipped. */
+    /* Relaxed: the number only has to be this thread's own; nothing is published with it. Zero
+     * means "none yet", so the number after the largest is skipped. */
     while (self.ordinal == 0)
         self.ordinal = npi_fetch_add_relaxed(&last_ordinal, 1u) + 1u;
     return self.ordinal;
