@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -49,7 +50,8 @@ static const char *required(const char *name)
     return value;
 }
 
-/* Reads numbers separated by commas up to the end of the string or a semicolon; -1 when malformed. */
+/* Reads numbers separated by commas up to the end of the string or a semicolon; -1 when malformed.
+ */
 static int parse_row(const char **cursor, int *numbers, int limit)
 {
     int count = 0;
@@ -122,6 +124,10 @@ const struct guest_shape *guest_shape(void)
         }
     }
     read_cpus_of_nodes(&shape);
+    parse_variable("NP_GUEST_SOCKETS", &shape.socket_count, 1);
+    for (int cpu = 0; cpu < shape.cpu_count; cpu++) {
+        shape.socket_of_cpu[cpu] = cpu * shape.socket_count / shape.cpu_count;
+    }
     shape.name = required("NP_GUEST_SHAPE");
     return &shape;
 }
@@ -214,4 +220,42 @@ int guest_parse_list(const char *list, bool *marks, int limit)
         at = *end == ',' ? end + 1 : end;
     }
     return count;
+}
+
+static bool write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        return false;
+    }
+    bool written = fputs(text, file) >= 0;
+    return (fclose(file) == 0) && written;
+}
+
+bool guest_enter_cpuset(int cpu)
+{
+    char cpus[16];
+    snprintf(cpus, sizeof cpus, "%d", cpu);
+    mkdir("/sys/fs/cgroup/np-small", 0755);
+    return write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset") &&
+           write_file("/sys/fs/cgroup/np-small/cpuset.cpus", cpus) &&
+           write_file("/sys/fs/cgroup/np-small/cpuset.mems", required("NP_GUEST_ALLOWED_NODES")) &&
+           write_file("/sys/fs/cgroup/np-small/cgroup.procs", "0");
+}
+
+/* Leaves the cgroup tree as it was: where the shape has no cpuset, none may stay switched on, for
+ * the kernel treats hotplug differently in a cpuset. */
+bool guest_leave_cpuset(void)
+{
+    return write_file("/sys/fs/cgroup/np/cgroup.procs", "0") &&
+           rmdir("/sys/fs/cgroup/np-small") == 0 &&
+           (getenv("NP_GUEST_CPUSET") != NULL ||
+            write_file("/sys/fs/cgroup/cgroup.subtree_control", "-cpuset"));
+}
+
+bool guest_set_cpu_online(int cpu, bool online)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/online", cpu);
+    return write_file(path, online ? "1" : "0");
 }

@@ -23,12 +23,15 @@ struct guest_shape {
     int node_mib[GUEST_MAX_NODES];
     int distance[GUEST_MAX_NODES][GUEST_MAX_NODES];
     int node_of_cpu[GUEST_MAX_CPUS];
+    int socket_of_cpu[GUEST_MAX_CPUS];
+    int socket_count;
     int cpus_of_node[GUEST_MAX_NODES]; /* how many; 0 for a node of memory only */
     bool cpu_allowed[GUEST_MAX_CPUS];
     bool node_allowed[GUEST_MAX_NODES];
 };
 
-/* Reads the shape, or ends the program: as skipped outside a guest, as failed when it is malformed. */
+/* Reads the shape, or ends the program: as skipped outside a guest, as failed when it is malformed.
+ */
 const struct guest_shape *guest_shape(void);
 
 /* Allowed CPUs of a node; the node's workers can only be these. */
@@ -44,7 +47,8 @@ int guest_nearest_cpu_node(const struct guest_shape *shape, int node);
 bool guest_check(bool holds, const char *what, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* Prints the number of checks and failures; the program's exit status. Fails when nothing was checked. */
+/* Prints the number of checks and failures; the program's exit status. Fails when nothing was
+ * checked. */
 int guest_finish(void);
 
 /* The kernel's answers. */
@@ -59,5 +63,13 @@ int guest_node_of_page(const void *address);
 bool guest_read_file(const char *path, char *buffer, size_t size);
 /* Marks the numbers of a kernel list ("0-2,5"); how many there were, or -1 when malformed. */
 int guest_parse_list(const char *list, bool *marks, int limit);
+
+/* Moves this process into a cgroup whose cpuset has one CPU and all the allowed memory nodes, and
+ * back into the one it came from. False when the kernel refuses. */
+bool guest_enter_cpuset(int cpu);
+bool guest_leave_cpuset(void);
+
+/* Switches a CPU off or on. */
+bool guest_set_cpu_online(int cpu, bool online);
 
 #endif

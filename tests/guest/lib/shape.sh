@@ -67,6 +67,7 @@ shape_expectations() {
     echo "NP_GUEST_SHAPE='$1'"
     echo "NP_GUEST_NODES='$node_list'"
     echo "NP_GUEST_CPUS='$all_cpus'"
+    echo "NP_GUEST_SOCKETS='$(echo "$smp" | tr ',' '\n' | sed -n 's/^sockets=//p')'"
     echo "NP_GUEST_CPU_NODES='$cpu_nodes'"
     echo "NP_GUEST_NODE_CPUS='$per_node'"
     echo "NP_GUEST_NODE_MIB='$(echo $node_mib | tr ' ' ',')'"
