@@ -29,7 +29,7 @@ setup: ## install the Debian packages that are missing, for everything
 	@scripts/setup build test guest lint
 
 build: ## build the library and the tool (PRESET=debug, asan, … for another configuration)
-	@scripts/setup build
+	@scripts/setup build $(if $(filter product minimal,$(PRESET)),,test)
 	@cmake --preset $(PRESET) -DNP_WERROR=$(WERROR)
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 

@@ -1,8 +1,8 @@
 /*
  * numaperf/version.h - the version, and the attributes every other header uses.
  *
- * Nothing here depends on anything else in the library. The soname changes with
- * NP_VERSION_MAJOR once it is at least 1; until then with NP_VERSION_MINOR.
+ * Nothing here depends on anything else in the library. The soname carries NP_VERSION_MAJOR; before
+ * 1.0 a new minor version may change the interface.
  */
 #ifndef NUMAPERF_VERSION_H
 #define NUMAPERF_VERSION_H
