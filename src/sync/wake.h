@@ -1,0 +1,123 @@
+/*
+ * sync/wake.h - how one worker sleeps and is woken: its token, and its node's set of sleepers.
+ *
+ * Who sleeps and who wakes, on one page. A worker that finds nothing enters itself in its
+ * node's set, looks once more at every source of work it may take from, and sleeps on its token. Whoever makes work
+ * findable looks at the set afterwards and wakes one sleeper. Both sides have a sequentially consistent fence between
+ * their store and their load:
+ *
+ *      the worker                          whoever brings work
+ *      ----------                          -------------------
+ *      enters the set, leaves `searching`  makes the work findable
+ *      FENCE                               FENCE
+ *      looks at every source               looks at `searching` and at the set
+ *
+ * At least one of them sees the other. Without the fences both loads may read the past: the worker sleeps beside queued
+ * work. The list of sources is npi_sources_look() in executor/find.c, the only place that knows it.
+ *
+ * `searching` counts the awake workers of the node that look for work. While it is not zero nobody needs to be woken: a
+ * searcher finds the work, or, being the last to leave the count, looks at every source again behind a
+ * fence and wakes the next one if there is more. The count is raised by the waker on behalf of the woken one, so that a burst of
+ * submits wakes one worker and not all.
+ */
+#ifndef NPI_SYNC_WAKE_H
+#define NPI_SYNC_WAKE_H
+
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "os/os.h"
+
+/* --- one worker's token ------------------------------------------------------------------- */
+
+enum { NPI_TOKEN_NONE = 0, NPI_TOKEN_GIVEN, NPI_TOKEN_ASLEEP };
+
+typedef struct npi_token {
+    np_atomic(uint32_t) state; /* the sleeper: NONE, ASLEEP; anybody: GIVEN */
+} npi_token;
+
+/* Any thread: the owner's current or next sleep ends. Everything before it is visible to the owner after it woke.
+ * The last access to the token is the exchange; the wake uses its address only. */
+static inline void npi_token_give(npi_token *token)
+{
+    /* Release: pairs with the acquires in npi_token_wait. */
+    if (npi_exchange_acq_rel(&token->state, (uint32_t)NPI_TOKEN_GIVEN) == NPI_TOKEN_ASLEEP)
+        npi_os_futex_wake(&token->state, 1);
+}
+
+/* Owner: sleeps until a token is given, and takes it; false when the deadline passed first. */
+bool npi_token_wait(npi_token *token, uint64_t deadline);
+
+/* Owner: takes a token that may have been given, without sleeping. */
+static inline void npi_token_clear(npi_token *token)
+{
+    (void)npi_exchange_acquire(&token->state, (uint32_t)NPI_TOKEN_NONE);
+}
+
+/* --- the sleepers of one node -------------------------------------------------------------- */
+
+#define NPI_SLEEPER_WORDS 17u /* 64 seats each: the most workers of a node and its other seats */
+#define NPI_SEATS_PER_NODE_MAX (NPI_SLEEPER_WORDS * 64u)
+#define NPI_SLEEPER_NONE UINT32_MAX
+
+typedef struct npi_sleepers {
+    /* Raised and lowered by the node's workers, and by wakers on their behalf. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) searching;
+    uint32_t words; /* in use; constant after init */
+    /* Bit = seat. Set by the seat's worker; cleared by it or by the one waker that claims it. */
+    np_atomic(uint64_t) asleep[NPI_SLEEPER_WORDS];
+} npi_sleepers;
+
+void npi_sleepers_init(npi_sleepers *sleepers, uint32_t seats);
+
+/* Worker: enters its seat. A fence must follow before it looks at the sources. */
+static inline void npi_sleepers_enter(npi_sleepers *sleepers, uint32_t seat)
+{
+    uint64_t before = npi_fetch_or_acq_rel(&sleepers->asleep[seat / 64], UINT64_C(1) << seat % 64);
+    NPI_CHECK((before & (UINT64_C(1) << seat % 64)) == 0);
+    (void)before;
+}
+
+/* Worker: takes its seat out. False: a waker has claimed it, and raised `searching` for it before. */
+static inline bool npi_sleepers_leave(npi_sleepers *sleepers, uint32_t seat)
+{
+    uint64_t bit = UINT64_C(1) << seat % 64;
+    return (npi_fetch_and_acq_rel(&sleepers->asleep[seat / 64], ~bit) & bit) != 0;
+}
+
+/*
+ * Waker: raises `searching` for a sleeper and claims it, the lowest seat first (so that the same few stay warm).
+ * Returns the seat, or NPI_SLEEPER_NONE. In that case *duty is true if `searching` was raised for
+ * a moment in vain and the caller, lowering it, was the last: somebody may have relied on it, so the caller must look at the
+ * sources like any last searcher. Raising comes first so that the claimed worker, which may be
+ * awake already, never lowers what has not been raised yet.
+ */
+uint32_t npi_sleepers_claim(npi_sleepers *sleepers, bool *duty);
+
+static inline bool npi_sleepers_any(npi_sleepers *sleepers)
+{
+    for (uint32_t i = 0; i < sleepers->words; i++)
+        if (npi_load_relaxed(&sleepers->asleep[i]) != 0)
+            return true;
+    return false;
+}
+
+static inline bool npi_sleepers_searching(npi_sleepers *sleepers)
+{
+    return npi_load_relaxed(&sleepers->searching) != 0;
+}
+
+static inline void npi_sleepers_search_begin(npi_sleepers *sleepers)
+{
+    /* Relaxed: the count is a hint to wakers; the edge that matters is at its end. */
+    npi_fetch_add_relaxed(&sleepers->searching, 1u);
+}
+
+/* True when it was the last one: the caller must look at the sources again, behind a fence. */
+static inline bool npi_sleepers_search_end(npi_sleepers *sleepers)
+{
+    uint32_t before = npi_fetch_sub_acq_rel(&sleepers->searching, 1u);
+    NPI_INVARIANT(before != 0);
+    return before == 1;
+}
+
+#endif
