@@ -14,26 +14,26 @@
 NP_BEGIN_DECLS
 
 /* The one list: X(name, key, what it counts). */
-#define NP_COUNTER_MAP(X)                                                                          \
-    X(NP_COUNTER_EXECUTED_HOME, "executed_home", "tasks run on the node they were submitted to")   \
-    X(NP_COUNTER_EXECUTED_AWAY, "executed_away", "tasks run on another node")                      \
-    X(NP_COUNTER_DISCARDED, "discarded", "tasks handed back without being run")                    \
-    X(NP_COUNTER_SUBMITTED, "submitted", "tasks submitted from inside tasks of this worker")       \
-    X(NP_COUNTER_STOLEN_CACHE, "stolen_cache", "tasks taken from a worker of the same cache")      \
-    X(NP_COUNTER_STOLEN_NODE, "stolen_node", "tasks taken from a worker of the same node")         \
-    X(NP_COUNTER_STOLEN_SOCKET, "stolen_socket", "tasks taken from a node of the same socket")     \
-    X(NP_COUNTER_STOLEN_REMOTE, "stolen_remote", "tasks taken from a remote node")                 \
-    X(NP_COUNTER_FORKS_STOLEN_CACHE, "forks_stolen_cache", "children taken, same cache")           \
-    X(NP_COUNTER_FORKS_STOLEN_NODE, "forks_stolen_node", "children taken, same node")              \
-    X(NP_COUNTER_FORKS_STOLEN_SOCKET, "forks_stolen_socket", "children taken, same socket")        \
-    X(NP_COUNTER_FORKS_STOLEN_REMOTE, "forks_stolen_remote", "children taken, remote")             \
-    X(NP_COUNTER_AWAY_BACKLOG, "away_backlog", "left home because of its node's backlog")          \
-    X(NP_COUNTER_AWAY_AGE, "away_age", "left home because its node's queue did not move")          \
-    X(NP_COUNTER_AWAY_ANY, "away_any", "left home because policy or task allow it anywhere")       \
-    X(NP_COUNTER_GATE_REFUSED, "gate_refused", "looks at another node that the gate sent back")    \
-    X(NP_COUNTER_SEARCHES, "searches", "times it ran out of work and looked around")               \
-    X(NP_COUNTER_PARKS, "parks", "times it went to sleep")                                         \
-    X(NP_COUNTER_WAKES, "wakes", "times it woke another worker")                                   \
+#define NP_COUNTER_MAP(X)                                                                        \
+    X(NP_COUNTER_EXECUTED_HOME, "executed_home", "tasks run on the node they were submitted to") \
+    X(NP_COUNTER_EXECUTED_AWAY, "executed_away", "tasks run on another node")                    \
+    X(NP_COUNTER_DISCARDED, "discarded", "tasks handed back without being run")                  \
+    X(NP_COUNTER_SUBMITTED, "submitted", "submitted by its tasks, or from outside to its node")  \
+    X(NP_COUNTER_STOLEN_CACHE, "stolen_cache", "tasks taken from a worker of the same cache")    \
+    X(NP_COUNTER_STOLEN_NODE, "stolen_node", "tasks taken from a worker of the same node")       \
+    X(NP_COUNTER_STOLEN_SOCKET, "stolen_socket", "tasks taken from a node of the same socket")   \
+    X(NP_COUNTER_STOLEN_REMOTE, "stolen_remote", "tasks taken from a remote node")               \
+    X(NP_COUNTER_FORKS_STOLEN_CACHE, "forks_stolen_cache", "children taken, same cache")         \
+    X(NP_COUNTER_FORKS_STOLEN_NODE, "forks_stolen_node", "children taken, same node")            \
+    X(NP_COUNTER_FORKS_STOLEN_SOCKET, "forks_stolen_socket", "children taken, same socket")      \
+    X(NP_COUNTER_FORKS_STOLEN_REMOTE, "forks_stolen_remote", "children taken, remote")           \
+    X(NP_COUNTER_AWAY_BACKLOG, "away_backlog", "left home because of its node's backlog")        \
+    X(NP_COUNTER_AWAY_AGE, "away_age", "left home because its node's queue did not move")        \
+    X(NP_COUNTER_AWAY_ANY, "away_any", "left home because policy or task allow it anywhere")     \
+    X(NP_COUNTER_GATE_REFUSED, "gate_refused", "looks at another node that the gate sent back")  \
+    X(NP_COUNTER_SEARCHES, "searches", "times it ran out of work and looked around")             \
+    X(NP_COUNTER_PARKS, "parks", "times it went to sleep")                                       \
+    X(NP_COUNTER_WAKES, "wakes", "times it woke another worker")                                 \
     X(NP_COUNTER_BLOCKED, "blocked", "times a spare worker stepped in for it")
 
 typedef enum np_counter {
@@ -52,13 +52,19 @@ typedef struct np_stats np_stats;
 /* Copies every counter of the executor; any thread, never stops the workers. Works after shutdown. */
 NP_API NP_MUST_USE np_status np_stats_snapshot(const np_executor *executor, np_stats **out);
 
-/* newer - older, of the same executor (NP_ERR_INVALID_ARGUMENT otherwise). */
+/* newer - older, two snapshots (not differences) of the same executor; NP_ERR_INVALID_ARGUMENT otherwise, also when
+ * they are exchanged. NP_ERR_NO_MEMORY. The caller destroys it. */
 NP_API NP_MUST_USE np_status np_stats_difference(const np_stats *newer, const np_stats *older,
                                                  np_stats **out);
 NP_API void np_stats_destroy(np_stats *stats);
 
 /* --- reading ------------------------------------------------------------------------------ */
 
+/*
+ * Any thread, none fails: 0 for NULL and for what does not exist. What threads that are not workers did
+ * (submitting to a node, waking its workers, discarding its tasks at a deadline) is part of the total
+ * and of that node, of no worker.
+ */
 NP_API uint64_t np_stats_total(const np_stats *stats, np_counter counter);
 /* By worker index (spare and guest workers come after the regular ones); 0 for an unknown one. */
 NP_API uint32_t np_stats_worker_count(const np_stats *stats);

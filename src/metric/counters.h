@@ -24,7 +24,7 @@ static inline void npi_count(npi_counters *counters, np_counter which, uint64_t 
 
 static inline uint64_t npi_counter_read(const npi_counters *counters, np_counter which)
 {
-    return npi_load_relaxed((np_atomic(uint64_t) *)&counters->value[which]);
+    return npi_load_relaxed(&counters->value[which]);
 }
 
 #endif
