@@ -9,8 +9,8 @@ PRESET  ?= product
 FILES   ?=
 WERROR  := $(or $(NP_WERROR),OFF)
 
-# Ninja builds in parallel by itself; a -j given to us must not reach it through the environment.
-MAKEFLAGS += --no-print-directory
+# Each recipe is parallel inside; two of them at once would work in the same build folder.
+.NOTPARALLEL:
 
 product := build/product
 tool    := $(product)/tools/numaperf/numaperf

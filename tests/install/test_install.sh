@@ -82,6 +82,10 @@ needs "$work/c11" libnumaperf.so.0 || complain "the shared program does not use 
 ! needs "$work/c11" libhwloc || complain "hwloc is not private: the shared program needs it"
 PKG_CONFIG_PATH=$pc pkg-config --exists "numaperf >= 0.1" || complain "pkg-config: wrong version"
 
+# shellcheck disable=SC2086
+attempt "plug-in host" $cc -o "$work/plugin_host" "$here/user/plugin_host.c" -ldl -pthread
+attempt "plug-in: loads, works, unloads" "$work/plugin_host" "$libdir/libnumaperf.so.0"
+
 # Static: where only the archive is installed, --static must name all that it needs.
 cp -R "$prefix" "$work/archive_only"
 find "$work/archive_only" -name 'libnumaperf.so*' -exec rm {} +
