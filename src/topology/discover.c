@@ -1,0 +1,99 @@
+/*
+ * topology/discover.c - the machine we run on: hwloc for the tree, the kernel's files for nodes,
+ * the kernel's answers for what may be used, the control group for the quota.
+ *
+ * hwloc is asked for everything, also what we may not use, because it would otherwise renumber and
+ * merge what it leaves out; restricting is ours. Its groups are switched off (they come from the
+ * distances, and building them makes it print for legal tables), and it may not move the calling
+ * thread to look at other CPUs. Its own variables (HWLOC_XMLFILE and the like) stay in force: they
+ * are how a user shows us another machine, which then is a virtual one.
+ */
+#include <errno.h>
+
+#include <hwloc.h>
+
+#include "base/status.h"
+#include "os/os.h"
+#include "topology/from_hwloc.h"
+#include "topology/sources.h"
+
+#if HWLOC_API_VERSION >= 0x00020800
+#define WITHOUT_EXTRAS (HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS | HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS)
+#else
+#define WITHOUT_EXTRAS 0
+#endif
+#if HWLOC_API_VERSION >= 0x00020500
+#define WITHOUT_MOVING HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING
+#else
+#define WITHOUT_MOVING 0
+#endif
+
+/* True if the user pointed hwloc at something else than the running machine. */
+static bool hwloc_is_redirected(void)
+{
+    static const char *const names[] = {"HWLOC_XMLFILE", "HWLOC_SYNTHETIC", "HWLOC_FSROOT",
+                                        "HWLOC_CPUID_PATH", "HWLOC_COMPONENTS"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (npi_os_environment(names[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static np_status fail_hwloc(const char *call)
+{
+    int error = errno;
+    if (error == ENOMEM)
+        return npi_fail_errno(NP_ERR_NO_MEMORY, error, call, "the machine cannot be discovered");
+    return npi_fail_errno(NP_ERR_SYSTEM, error, call, "the machine cannot be discovered");
+}
+
+static np_status load(hwloc_topology_t source)
+{
+    unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED | WITHOUT_EXTRAS | WITHOUT_MOVING;
+    /* Said outright where it is known, so that a stray HWLOC_THISSYSTEM does not decide it. */
+    if (!hwloc_is_redirected())
+        flags |= HWLOC_TOPOLOGY_FLAG_IS_THISSYSTEM;
+    if (hwloc_topology_set_flags(source, flags) != 0)
+        return fail_hwloc("hwloc_topology_set_flags");
+    if (hwloc_topology_set_type_filter(source, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_NONE) != 0)
+        return fail_hwloc("hwloc_topology_set_type_filter");
+    if (hwloc_topology_load(source) != 0)
+        return fail_hwloc("hwloc_topology_load");
+    return NP_OK;
+}
+
+static np_status look(hwloc_topology_t source, npi_machine *machine)
+{
+    np_status status = load(source);
+    if (status != NP_OK)
+        return status;
+    status = npi_machine_from_hwloc(source, machine);
+    machine->is_virtual = hwloc_topology_is_thissystem(source) == 0;
+    if (status != NP_OK || machine->is_virtual)
+        return status;
+    status = npi_kernel_cpu_limits_apply(machine);
+    if (status == NP_OK)
+        status = npi_kernel_nodes_apply(machine);
+    npi_kernel_memory_limits_apply(machine);
+    machine->cpu_quota = npi_cgroup_cpu_quota();
+    return status;
+}
+
+np_status np_topology_discover(np_topology **out)
+{
+    if (out == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_topology_discover: out is NULL");
+    hwloc_topology_t source = NULL;
+    if (hwloc_topology_init(&source) != 0)
+        return fail_hwloc("hwloc_topology_init");
+    npi_machine machine;
+    npi_machine_init(&machine);
+    machine.malformed = NP_ERR_SYSTEM;
+    np_status status = look(source, &machine);
+    hwloc_topology_destroy(source);
+    if (status == NP_OK)
+        status = npi_snapshot_build(&machine, out);
+    npi_machine_release(&machine);
+    return status;
+}

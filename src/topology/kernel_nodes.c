@@ -1,0 +1,191 @@
+/*
+ * topology/kernel_nodes.c - the running kernel's own word on nodes and on what may be used.
+ *
+ * hwloc attaches memory to the CPUs nearest to it; the kernel says to which node a CPU belongs.
+ * They differ for CPU-less nodes, and the kernel's view is the one that getcpu() and memory
+ * policies follow, so it has the last word on the running machine.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "os/os.h"
+#include "topology/sources.h"
+#include "topology/whole_file.h"
+
+#define NODE_ROOT "/sys/devices/system/node"
+#define FILE_MOST (256u * 1024u)
+
+/* Reads a file in the kernel's list format. False: not there, or not understood. */
+static bool read_list(const char *path, np_cpu_set *out)
+{
+    npi_whole_file file;
+    if (npi_whole_file_read(path, FILE_MOST, &file) != 0)
+        return false;
+    bool good = np_cpu_set_parse(file.text, out) == NP_OK;
+    npi_whole_file_release(&file);
+    return good;
+}
+
+static uint64_t read_total_memory(np_node_id node)
+{
+    char path[64];
+    char text[8192];
+    unsigned long long kib = 0;
+    snprintf(path, sizeof path, NODE_ROOT "/node%d/meminfo", node);
+    if (npi_os_read_file(path, text, sizeof text, NULL) != 0)
+        return 0;
+    const char *at = strstr(text, "MemTotal:");
+    if (at == NULL || sscanf(at, "MemTotal: %llu kB", &kib) != 1)
+        return 0;
+    return (uint64_t)kib * 1024u;
+}
+
+/* Adds the nodes that are online and not there yet. */
+static np_status add_missing_nodes(const np_cpu_set *online, npi_machine *machine)
+{
+    for (int32_t id = np_cpu_set_first(online); id != NP_CPU_NONE;
+         id = np_cpu_set_next(online, id)) {
+        if (npi_machine_find_node(machine, id) != NULL)
+            continue;
+        npi_machine_node *added = NULL;
+        np_status status = npi_machine_add_node(machine, (uint64_t)id, &added);
+        if (status != NP_OK)
+            return status;
+        added->memory_bytes = read_total_memory(id);
+    }
+    return NP_OK;
+}
+
+/* Gives every CPU the node whose list names it. Without a single readable list nothing changes. */
+static void assign_cpus(const np_cpu_set *online, npi_machine *machine)
+{
+    char path[64];
+    np_cpu_set cpus;
+    bool forgotten = false;
+    for (int32_t id = np_cpu_set_first(online); id != NP_CPU_NONE;
+         id = np_cpu_set_next(online, id)) {
+        snprintf(path, sizeof path, NODE_ROOT "/node%d/cpulist", id);
+        if (!read_list(path, &cpus))
+            continue;
+        for (uint32_t i = 0; i < machine->cpu_count && !forgotten; i++)
+            machine->cpus[i].node = NP_NODE_ID_NONE;
+        forgotten = true;
+        npi_machine_claim(machine, id, &cpus, false);
+    }
+}
+
+static bool matrix_covers(const npi_machine *machine, np_node_id id)
+{
+    for (uint32_t i = 0; i < machine->distance_count; i++) {
+        if (machine->distance_ids[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* One row of the kernel's table; its columns stand for the online nodes in ascending order. */
+static bool read_distance_row(np_node_id id, uint32_t *row, uint32_t count)
+{
+    char path[64];
+    npi_whole_file file;
+    snprintf(path, sizeof path, NODE_ROOT "/node%d/distance", id);
+    if (npi_whole_file_read(path, FILE_MOST, &file) != 0)
+        return false;
+    const char *at = file.text;
+    uint32_t read = 0;
+    for (; read < count; read++) {
+        int used = 0;
+        if (sscanf(at, "%u%n", &row[read], &used) != 1)
+            break;
+        at += used;
+    }
+    npi_whole_file_release(&file);
+    return read == count;
+}
+
+static np_status read_distances(const np_cpu_set *online, npi_machine *machine)
+{
+    uint32_t count = np_cpu_set_count(online);
+    np_status status = npi_machine_set_distance_count(machine, count);
+    if (status != NP_OK)
+        return status;
+    uint32_t row = 0;
+    for (int32_t id = np_cpu_set_first(online); id != NP_CPU_NONE;
+         id = np_cpu_set_next(online, id)) {
+        machine->distance_ids[row] = id;
+        if (!read_distance_row(id, machine->distances + (size_t)row * count, count)) {
+            npi_machine_drop_distances(machine);
+            return NP_OK;
+        }
+        row++;
+    }
+    machine->distance_source = NP_DISTANCE_FIRMWARE;
+    return NP_OK;
+}
+
+np_status npi_kernel_nodes_apply(npi_machine *machine)
+{
+    np_cpu_set online; /* of node ids: the files have the same format and fewer numbers */
+    if (!read_list(NODE_ROOT "/online", &online) || np_cpu_set_is_empty(&online))
+        return NP_OK;
+    np_status status = add_missing_nodes(&online, machine);
+    if (status != NP_OK)
+        return status;
+    assign_cpus(&online, machine);
+    bool covered = true;
+    for (uint32_t i = 0; i < machine->node_count; i++)
+        covered = covered && matrix_covers(machine, machine->nodes[i].id);
+    return covered ? NP_OK : read_distances(&online, machine);
+}
+
+/* The set behind a key such as "Cpus_allowed_list:" in the thread's status file. */
+static bool read_status_list(const char *key, np_cpu_set *out)
+{
+    npi_whole_file file;
+    if (npi_whole_file_read("/proc/thread-self/status", FILE_MOST, &file) != 0)
+        return false;
+    char *at = strstr(file.text, key);
+    bool good = false;
+    if (at != NULL) {
+        at += strlen(key);
+        at[strcspn(at, "\n")] = '\0';
+        good = np_cpu_set_parse(at, out) == NP_OK;
+    }
+    npi_whole_file_release(&file);
+    return good;
+}
+
+np_status npi_kernel_cpu_limits_apply(npi_machine *machine)
+{
+    np_cpu_set allowed;
+    if (npi_os_affinity_get(&allowed) != 0 && !read_status_list("Cpus_allowed_list:", &allowed))
+        return NP_OK;
+    for (uint32_t i = 0; i < machine->cpu_count; i++)
+        machine->cpus[i].usable = np_cpu_set_contains(&allowed, machine->cpus[i].cpu);
+    /* A CPU the kernel would run us on exists, whatever part of /sys could not be read. */
+    for (int32_t cpu = np_cpu_set_first(&allowed); cpu != NP_CPU_NONE;
+         cpu = np_cpu_set_next(&allowed, cpu)) {
+        npi_machine_cpu *added = NULL;
+        if (npi_machine_find_cpu(machine, cpu) != NULL)
+            continue;
+        np_status status = npi_machine_add_cpu(machine, (uint64_t)cpu, &added);
+        if (status != NP_OK)
+            return status;
+    }
+    return NP_OK;
+}
+
+void npi_kernel_memory_limits_apply(npi_machine *machine)
+{
+    npi_node_set nodes;
+    np_cpu_set listed;
+    bool answered = npi_os_allowed_nodes(&nodes) == 0;
+    if (!answered && !read_status_list("Mems_allowed_list:", &listed))
+        return;
+    for (uint32_t i = 0; i < machine->node_count; i++) {
+        np_node_id id = machine->nodes[i].id;
+        machine->nodes[i].memory_allowed = answered ? npi_node_set_contains(&nodes, id)
+                                                    : np_cpu_set_contains(&listed, id);
+    }
+}
