@@ -5,7 +5,7 @@ BEGIN {
     for (i = 1; i <= count; i++)
         rank[names[i]] = i
     split("ctype.h errno.h float.h inttypes.h limits.h math.h stdalign.h stdarg.h stdbool.h " \
-          "stddef.h stdint.h stdio.h stdlib.h string.h", list, " ")
+          "stddef.h stdint.h stdio.h stdlib.h string.h strings.h", list, " ")
     for (i in list)
         plain[list[i]] = 1
     raw_atomic = "(^|[^A-Za-z0-9_])(_Atomic|__atomic_[a-z_]+|__sync_[a-z_]+|" \

@@ -7,7 +7,7 @@
 set -eu
 pure='mem(cpy|move|set|cmp|chr|rchr)|str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|str|spn|cspn|
 tol|toul|toll|toull|tod|pbrk)|snprintf|vsnprintf|qsort|bsearch|f?(floor|ceil|round|fabs|log|log2|
-sqrt|pow|exp)|l?l?round|isnan|sscanf|strerror_r'
+sqrt|pow|exp)|l?l?round|isnan|sscanf|strerror_r|strtok_r'
 pure=$(printf '%s' "$pure" | tr -d '\n')
 # What compilers call by themselves.
 runtime='__stack_chk_fail|__tls_get_addr|_GLOBAL_OFFSET_TABLE_|__errno_location|__(mem|str|v?snprintf)
