@@ -28,7 +28,7 @@ const char *np_status_name(np_status status)
 {
     switch (status) {
     case NP_OK: return "NP_OK";
-#define NPI_NAME(name, value, text)                                                                \
+#define NPI_NAME(name, value, text) \
     case name: return #name;
         NP_STATUS_MAP(NPI_NAME)
 #undef NPI_NAME
@@ -40,7 +40,7 @@ const char *np_status_text(np_status status)
 {
     switch (status) {
     case NP_OK: return "success";
-#define NPI_TEXT(name, value, text)                                                                \
+#define NPI_TEXT(name, value, text) \
     case name: return text;
         NP_STATUS_MAP(NPI_TEXT)
 #undef NPI_TEXT
@@ -61,7 +61,7 @@ const char *np_enforcement_level_name(np_enforcement_level level)
 const char *np_reason_text(np_reason reason)
 {
     switch (reason) {
-#define NPI_TEXT(name, text)                                                                       \
+#define NPI_TEXT(name, text) \
     case name: return text;
         NP_REASON_MAP(NPI_TEXT)
 #undef NPI_TEXT
@@ -99,13 +99,20 @@ int np_error_errno(void)
     return npi_tls_self()->last_errno;
 }
 
+/* Puts the call and its errno behind the detail; a long detail gives way, because the cause is
+ * worth more than the end of a name. */
 static void append_errno(char *detail, size_t capacity, int error, const char *call)
 {
-    size_t used = strlen(detail);
     char buffer[128];
     /* The GNU form: returns the text, which need not be in the buffer. */
     const char *text = strerror_r(error, buffer, sizeof buffer);
-    snprintf(detail + used, capacity - used, ": %s: %s (errno %d)", call, text, error);
+    char tail[192];
+    int length = snprintf(tail, sizeof tail, ": %s: %s (errno %d)", call, text, error);
+    size_t room = length < 0 ? 1 : (size_t)length < sizeof tail ? (size_t)length + 1 : sizeof tail;
+    size_t used = strlen(detail);
+    if (used > capacity - room)
+        used = capacity - room;
+    memcpy(detail + used, tail, room);
 }
 
 np_status npi_fail(np_status status, const char *format, ...)
