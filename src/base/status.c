@@ -3,6 +3,7 @@
  * that each thread keeps. Any thread; touches only the calling thread's npi_tls and the
  * diagnostic handler.
  */
+#define NPI_BASE_STATUS_DEFINES
 #include "base/status.h"
 
 #include <stdarg.h>

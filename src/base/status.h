@@ -25,6 +25,15 @@ np_status npi_fail_more(np_status status, const char *format, ...) NP_PRINTF(2, 
 /* NP_ERR_NO_MEMORY with the number of bytes and what they were for. */
 np_status npi_fail_memory(size_t bytes, const char *what);
 
+/* A static analyser sees one file at a time: tell it that these return the failure they are given.
+ */
+#if defined(__clang_analyzer__) && !defined(NPI_BASE_STATUS_DEFINES)
+#define npi_fail(status, ...)        (npi_fail((status), __VA_ARGS__), (status))
+#define npi_fail_errno(status, ...)  (npi_fail_errno((status), __VA_ARGS__), (status))
+#define npi_fail_more(status, ...)   (npi_fail_more((status), __VA_ARGS__), (status))
+#define npi_fail_memory(bytes, what) (npi_fail_memory((bytes), (what)), NP_ERR_NO_MEMORY)
+#endif
+
 /* One line to the diagnostic handler, if there is one. */
 void npi_diagnose(np_severity severity, const char *format, ...) NP_PRINTF(2, 3);
 

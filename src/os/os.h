@@ -147,7 +147,7 @@ int npi_os_allowed_nodes(npi_node_set *out);
  * recorded machines can be read.
  */
 int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *length);
-int npi_os_set_root(const char *root);
+int npi_os_set_root(const char *given);
 bool npi_os_path_exists(const char *path);
 
 /* The value of an environment variable, or NULL. In a set-user-id program always NULL. */
