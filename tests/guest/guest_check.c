@@ -108,6 +108,9 @@ const struct guest_shape *guest_shape(void)
     shape.cpu_count = parse_variable("NP_GUEST_CPUS", numbers, GUEST_MAX_CPUS);
     parse_variable("NP_GUEST_NODE_MIB", shape.node_mib, GUEST_MAX_NODES);
     shape.has_cpuset = getenv("NP_GUEST_CPUSET") != NULL;
+    if (getenv("NP_GUEST_CPU_QUOTA") != NULL) {
+        parse_variable("NP_GUEST_CPU_QUOTA", &shape.cpu_quota, 1);
+    }
     int count = parse_variable("NP_GUEST_ALLOWED_CPUS", numbers, GUEST_MAX_CPUS);
     for (int i = 0; i < count; i++) {
         shape.cpu_allowed[numbers[i]] = true;

@@ -20,6 +20,7 @@ struct guest_shape {
     int node_count;
     int cpu_count;
     bool has_cpuset;
+    int cpu_quota; /* thousandths of a CPU; 0: none */
     int node_mib[GUEST_MAX_NODES];
     int distance[GUEST_MAX_NODES][GUEST_MAX_NODES];
     int node_of_cpu[GUEST_MAX_CPUS];

@@ -161,7 +161,9 @@ int main(void)
     }
     check_cpus(shape, topology);
     check_distances(shape, topology);
-    GUEST_CHECK(np_topology_cpu_quota(topology) == 0, "no quota is set");
+    GUEST_CHECK(np_topology_cpu_quota(topology) == (uint32_t)shape->cpu_quota,
+                "the quota is told as %" PRIu32 ", it is %d", np_topology_cpu_quota(topology),
+                shape->cpu_quota);
     np_topology_destroy(topology);
     return guest_finish();
 }

@@ -5,7 +5,7 @@
 # load_shape NAME: sets the shape's keys, those it leaves out to their defaults.
 load_shape() {
     title= smp= node_cpus= node_mib= node_initiator= distances=
-    hmat_latency= hmat_bandwidth= allowed_cpus= allowed_nodes= kernel_args= boot_timeout=
+    hmat_latency= hmat_bandwidth= allowed_cpus= allowed_nodes= cpu_max= kernel_args=
     shape_file=$shape_dir/$1.shape
     [ -f "$shape_file" ] || die "no shape '$1' (run-guest --list shows them)"
     . "$shape_file"
@@ -76,6 +76,10 @@ shape_expectations() {
     echo "NP_GUEST_ALLOWED_NODES='$(expand_list "${allowed_nodes:-$node_list}")'"
     if [ -n "$allowed_cpus$allowed_nodes" ]; then
         echo "NP_GUEST_CPUSET='1'"
+    fi
+    if [ -n "$cpu_max" ]; then
+        echo "NP_GUEST_CPU_MAX='$cpu_max'"
+        echo "NP_GUEST_CPU_QUOTA='$(echo "$cpu_max" | awk '{ printf "%d", $1 * 1000 / $2 }')'"
     fi
 }
 
