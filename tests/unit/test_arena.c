@@ -5,17 +5,11 @@
  * and give against a trimmer.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "memory/arena.h"
 #include "os/os.h"
+#include "unit.h"
 
 static bool all_zero(const unsigned char *bytes, size_t count)
 {
@@ -109,10 +103,8 @@ static void test_absurd_sizes_give_null(void **state)
 static void test_a_system_that_maps_no_more_gives_null(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(NPI_TSAN)
-    print_message("skipped: the sanitizer's shadow is far above any limit on address space\n");
-    skip();
-#else
+    if (UNIT_SANITIZED)
+        UNIT_SKIP("the sanitizer's shadow is far above any limit on address space");
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
     npi_arena arena;
@@ -127,17 +119,14 @@ static void test_a_system_that_maps_no_more_gives_null(void **state)
     assert_null(large);
     assert_non_null(npi_arena_alloc(&arena, 2 * NPI_ARENA_CHUNK_BYTES, 64));
     npi_arena_destroy(&arena);
-#endif
 }
 
 static void test_memory_prefers_each_node(void **state)
 {
     (void)state;
     npi_node_set allowed;
-    if (npi_os_allowed_nodes(&allowed) != 0) {
-        print_message("skipped: get_mempolicy is not available here\n");
-        skip();
-    }
+    if (npi_os_allowed_nodes(&allowed) != 0)
+        UNIT_SKIP("get_mempolicy is not available here");
     for (np_node_id node = 0; node < (np_node_id)NPI_NODE_SET_CAPACITY; node++) {
         if (!npi_node_set_contains(&allowed, node))
             continue;
@@ -171,10 +160,8 @@ static void test_an_impossible_node_degrades(void **state)
 {
     (void)state;
     npi_node_set allowed;
-    if (npi_os_allowed_nodes(&allowed) != 0) {
-        print_message("skipped: get_mempolicy is not available here\n");
-        skip();
-    }
+    if (npi_os_allowed_nodes(&allowed) != 0)
+        UNIT_SKIP("get_mempolicy is not available here");
     static const np_node_id impossible[] = {1023, 5000};
     for (size_t i = 0; i < 2; i++) {
         npi_arena arena;

@@ -28,7 +28,12 @@
 
 #if defined(__SANITIZE_ADDRESS__) || defined(NPI_TSAN)
 #define UNIT_SANITIZED 1
-#else
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNIT_SANITIZED 1
+#endif
+#endif
+#if !defined(UNIT_SANITIZED)
 #define UNIT_SANITIZED 0
 #endif
 

@@ -1,0 +1,52 @@
+/*
+ * memory/node_memory.c - how much a bound mapping can still get from a node.
+ *
+ * MemFree alone would refuse nearly everything on a machine that has been up for a while, because
+ * Linux fills free memory with cached file pages and drops them when somebody asks. The kernel's
+ * own MemAvailable exists only for the whole machine, so this is the same idea per node.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory/region_impl.h"
+#include "os/os.h"
+
+/* The value in bytes of a line "Node 0 <key>:   123 kB", or 0. */
+static uint64_t meminfo_value(const char *text, const char *key)
+{
+    size_t length = strlen(key);
+    for (const char *place = strstr(text, key); place != NULL; place = strstr(place + 1, key)) {
+        if (place[-1] != ' ' || place[length] != ':')
+            continue;
+        uint64_t kib = strtoull(place + length + 1, NULL, 10);
+        return kib > UINT64_MAX / 1024 ? 0 : kib * 1024;
+    }
+    return 0;
+}
+
+/* What the kernel never gives to a process: its watermarks are below this share of a node. */
+static uint64_t reserve_of(uint64_t total)
+{
+    const uint64_t most = UINT64_C(256) << 20;
+    return total / 64 < most ? total / 64 : most;
+}
+
+bool npi_node_memory_available(np_node_id node, uint64_t *bytes)
+{
+    char path[64];
+    char text[4096];
+    snprintf(path, sizeof path, "/sys/devices/system/node/node%d/meminfo", (int)node);
+    text[0] = ' '; /* so that meminfo_value may look in front of its find */
+    if (npi_os_read_file(path, text + 1, sizeof text - 1, NULL) != 0)
+        return false;
+    uint64_t total = meminfo_value(text, "MemTotal");
+    if (total == 0)
+        return false;
+    uint64_t cached = meminfo_value(text, "Active(file)") + meminfo_value(text, "Inactive(file)") +
+                      meminfo_value(text, "SReclaimable");
+    uint64_t available = meminfo_value(text, "MemFree") + cached / 2;
+    uint64_t reserve = reserve_of(total);
+    *bytes = available > reserve ? available - reserve : 0;
+    return true;
+}
