@@ -23,7 +23,8 @@ static npi_directory_entry *entry_of(npi_directory_entry *directory, uint64_t ce
 
 static npi_cell *cell_in(void *segment, uint64_t cell)
 {
-    return (npi_cell *)((char *)segment + NPI_SEGMENT_HEADER) + cell % NPI_SEGMENT_CELLS;
+    void *cells = (char *)segment + NPI_SEGMENT_HEADER;
+    return (npi_cell *)cells + cell % NPI_SEGMENT_CELLS;
 }
 
 /* Producer: the segment that cell `number` lies in, taken from the pool if it is a new one. */
