@@ -121,8 +121,8 @@ void npi_stats_set_tier(np_stats *stats, np_node_index from, np_node_index to, n
 
 /* --- difference ---------------------------------------------------------------------------- */
 
-/* Counters only grow, but two snapshots taken by threads that did not synchronise may each be a little
- * behind the other; a difference is never negative. */
+/* Counters only grow, but two snapshots taken by threads that did not synchronise may each be a
+ * little behind the other; a difference is never negative. */
 static uint64_t grown(uint64_t newer, uint64_t older)
 {
     return newer > older ? newer - older : 0;

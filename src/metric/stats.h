@@ -1,12 +1,14 @@
 /*
  * metric/stats.h - the inside of a snapshot, and how the executor fills one.
  *
- * A snapshot owns all its memory and refers to nothing of the executor, so that it outlives it. One thread fills it;
- * afterwards it never changes and may be read from any thread. It covers every node of the executor's topology (index =
- * the topology's node index) and every seat of the executor: regular, then spare, then guest workers.
+ * A snapshot owns all its memory and refers to nothing of the executor, so that it outlives it. One
+ * thread fills it; afterwards it never changes and may be read from any thread. It covers every
+ * node of the executor's topology (index = the topology's node index) and every seat of the
+ * executor: regular, then spare, then guest workers.
  *
  * To fill one (np_stats_snapshot):
- *   1. npi_stats_new(ids, node_count, seat_count, &stats): everything zero, tiers: same node or remote.
+ *   1. npi_stats_new(ids, node_count, seat_count, &stats): everything zero, tiers: same node or
+ * remote.
  *   2. npi_stats_set_worker(stats, seat, node, kind, state, &counters) for every seat.
  *   3. stats->nodes[i].regular_workers, .queued, .outside[...] for every node with seats.
  *   4. npi_stats_set_tier(stats, a, b, tier) for the pairs of nodes that share a socket.
@@ -36,9 +38,9 @@ typedef struct npi_stats_node {
     uint32_t regular_workers; /* 0: the executor does not use this node */
     uint64_t queued;          /* tasks waiting here: inbox and the queues of the node's workers */
     /*
-     * What threads that are not workers did: NP_COUNTER_SUBMITTED to this node as home, NP_COUNTER_DISCARDED of
-     * tasks whose home it is (timed shutdown), NP_COUNTER_WAKES of its workers. Part of np_stats_node()
-     * and np_stats_total(), of no worker.
+     * What threads that are not workers did: NP_COUNTER_SUBMITTED to this node as home,
+     * NP_COUNTER_DISCARDED of tasks whose home it is (timed shutdown), NP_COUNTER_WAKES of its
+     * workers. Part of np_stats_node() and np_stats_total(), of no worker.
      */
     uint64_t outside[NP_COUNTER_COUNT];
 } npi_stats_node;
@@ -69,7 +71,8 @@ struct np_stats {
 NP_MUST_USE np_status npi_stats_new(const np_node_id *ids, uint32_t node_count,
                                     uint32_t worker_count, np_stats **out);
 
-/* Copies the counters of one seat (relaxed reads, while its worker runs). `counters` NULL, or its ran_from NULL: zeros. */
+/* Copies the counters of one seat (relaxed reads, while its worker runs). `counters` NULL, or its
+ * ran_from NULL: zeros. */
 void npi_stats_set_worker(np_stats *stats, uint32_t worker, np_node_index node, np_worker_kind kind,
                           npi_worker_state state, const npi_counters *counters);
 

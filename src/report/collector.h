@@ -25,10 +25,10 @@ struct np_collector {
     const np_executor *executor; /* compared, never followed, after creation */
     uint32_t node_count;
     uint32_t seat_count;
-    np_node_id *ids;    /* ascending */
-    char *seats;        /* seat_count rows of seat_stride bytes, each an npi_seat_row */
-    size_t seat_stride; /* a multiple of NPI_FALSE_SHARING */
-    npi_access_cell *shared;   /* (node_count + 1) rows of (node_count + 1) */
+    np_node_id *ids;         /* ascending */
+    char *seats;             /* seat_count rows of seat_stride bytes, each an npi_seat_row */
+    size_t seat_stride;      /* a multiple of NPI_FALSE_SHARING */
+    npi_access_cell *shared; /* (node_count + 1) rows of (node_count + 1) */
 };
 
 /* `ids` ascending, copied. Errors: NP_ERR_NO_MEMORY. */
@@ -48,6 +48,6 @@ typedef struct npi_access_sum {
 
 /* By index, node_count for unknown nodes. */
 npi_access_sum npi_collector_sum(const np_collector *collector, uint32_t thread_node,
-                               uint32_t data_node);
+                                 uint32_t data_node);
 
 #endif

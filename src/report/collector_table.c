@@ -13,7 +13,7 @@
 /* Written by the thread on the seat alone. */
 typedef struct npi_seat_row {
     np_atomic(uint32_t) thread_node; /* index + 1 of the worker's node; 0: nothing recorded yet */
-    npi_access_cell cells[];                /* node_count + 1, by node of the data */
+    npi_access_cell cells[];         /* node_count + 1, by node of the data */
 } npi_seat_row;
 
 static npi_seat_row *seat_row(const np_collector *collector, uint32_t seat)
@@ -110,7 +110,7 @@ void npi_collector_add(np_collector *collector, uint32_t seat, np_node_id thread
 }
 
 npi_access_sum npi_collector_sum(const np_collector *collector, uint32_t thread_node,
-                               uint32_t data_node)
+                                 uint32_t data_node)
 {
     const npi_access_cell *shared =
         &collector->shared[(size_t)thread_node * (collector->node_count + 1) + data_node];
