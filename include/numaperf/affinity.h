@@ -13,7 +13,8 @@
 
 NP_BEGIN_DECLS
 
-#define NP_CPU_SET_CAPACITY 8192u /* CPU numbers 0 .. 8191; more than any Linux kernel is built for */
+/* CPU numbers 0 .. 8191; more than any Linux kernel is built for. */
+#define NP_CPU_SET_CAPACITY 8192u
 
 typedef struct np_cpu_set {
     uint64_t bits[NP_CPU_SET_CAPACITY / 64u];
@@ -36,10 +37,10 @@ NP_API void np_cpu_set_or(np_cpu_set *out, const np_cpu_set *a, const np_cpu_set
 NP_API void np_cpu_set_and_not(np_cpu_set *out, const np_cpu_set *a, const np_cpu_set *b);
 
 /*
- * Reads the kernel's list format ("0-3,8,10-14:2", the last meaning every second CPU). White space
- * around the text and a final newline are accepted, the empty text is the empty set. On failure
- * (NP_ERR_PARSE, NP_ERR_LIMIT for a number beyond the capacity, NP_ERR_INVALID_ARGUMENT for NULL)
- * *out is untouched and the detail shows the place.
+ * Reads the kernel's list format: "0-3,8"; "10-14:2", every second CPU; "0-31:2/4", two of every
+ * four. White space around the text and a final newline are accepted, the empty text is the empty
+ * set. On failure (NP_ERR_PARSE, NP_ERR_LIMIT for a number beyond the capacity,
+ * NP_ERR_INVALID_ARGUMENT for NULL) *out is untouched and the detail shows the place.
  */
 NP_API NP_MUST_USE np_status np_cpu_set_parse(const char *text, np_cpu_set *out);
 
@@ -64,16 +65,16 @@ NP_API NP_MUST_USE np_status np_affinity_where(int32_t *cpu, np_node_id *node);
  * Moves the calling thread to `cpus`, and reads the kernel's answer back. Soft: takes what can be
  * had (the part of `cpus` that is allowed; nothing at all if the kernel refuses), returns NP_OK and
  * says in *achieved how far it got. Strict: exactly `cpus` or a failure that leaves the affinity
- * as it was. `achieved` may be NULL. Errors: NP_ERR_INVALID_ARGUMENT (NULL or empty set, both modes);
- * strict only: NP_ERR_HARD_MODE with the missing CPUs, call and errno in the detail.
+ * as it was. `achieved` may be NULL. Errors: NP_ERR_INVALID_ARGUMENT (NULL or empty set, unknown
+ * mode); strict only: NP_ERR_HARD_MODE with the missing CPUs, call and errno in the detail.
  */
 NP_API NP_MUST_USE np_status np_affinity_set(const np_cpu_set *cpus, np_hard_mode mode,
                                              np_enforcement *achieved);
 
 /*
  * The same with the allowed CPUs of one node. On a virtual topology soft does nothing and says
- * NP_REASON_VIRTUAL_TOPOLOGY; strict fails. A node without CPUs: soft does nothing (NP_REASON_NO_CPU),
- * strict fails. Errors also: NP_ERR_INVALID_NODE.
+ * NP_REASON_VIRTUAL_TOPOLOGY; strict fails. A node without CPUs: soft does nothing and says
+ * NP_REASON_NO_CPU, strict fails. Errors also: NP_ERR_INVALID_NODE.
  */
 NP_API NP_MUST_USE np_status np_affinity_set_node(const np_topology *topology, np_node_id node,
                                                   np_hard_mode mode, np_enforcement *achieved);
@@ -90,11 +91,13 @@ typedef struct np_affinity_scope {
     uint32_t state;
 } np_affinity_scope;
 
-NP_API NP_MUST_USE np_status np_affinity_scope_open(np_affinity_scope *scope, const np_cpu_set *cpus,
-                                                    np_hard_mode mode, np_enforcement *achieved);
+NP_API NP_MUST_USE np_status np_affinity_scope_open(np_affinity_scope *scope,
+                                                    const np_cpu_set *cpus, np_hard_mode mode,
+                                                    np_enforcement *achieved);
 NP_API NP_MUST_USE np_status np_affinity_scope_open_node(np_affinity_scope *scope,
-                                                         const np_topology *topology, np_node_id node,
-                                                         np_hard_mode mode, np_enforcement *achieved);
+                                                         const np_topology *topology,
+                                                         np_node_id node, np_hard_mode mode,
+                                                         np_enforcement *achieved);
 
 /*
  * Restores the affinity from before the scope was opened. NP_ERR_INVALID_ARGUMENT, with nothing

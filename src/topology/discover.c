@@ -68,13 +68,18 @@ static np_status look(hwloc_topology_t source, npi_machine *machine)
     np_status status = load(source);
     if (status != NP_OK)
         return status;
-    status = npi_machine_from_hwloc(source, machine);
     machine->is_virtual = hwloc_topology_is_thissystem(source) == 0;
-    if (status != NP_OK || machine->is_virtual)
+    status = npi_machine_from_hwloc(source, machine);
+    if (status != NP_OK)
         return status;
-    status = npi_kernel_cpu_limits_apply(machine);
+    if (machine->is_virtual) {
+        /* Files recorded on another machine hold that kernel's word. */
+        const char *recorded = npi_os_environment("HWLOC_FSROOT");
+        return recorded == NULL ? NP_OK : npi_kernel_nodes_apply(machine, recorded, true);
+    }
+    status = npi_kernel_cpu_limits_apply(machine, true);
     if (status == NP_OK)
-        status = npi_kernel_nodes_apply(machine);
+        status = npi_kernel_nodes_apply(machine, "", true);
     npi_kernel_memory_limits_apply(machine);
     machine->cpu_quota = npi_cgroup_cpu_quota();
     return status;

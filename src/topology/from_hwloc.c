@@ -11,6 +11,7 @@
 #include <numaperf/hwloc.h>
 
 #include "base/status.h"
+#include "topology/sources.h"
 
 static bool is_data_cache(hwloc_obj_t object)
 {
@@ -91,7 +92,8 @@ static np_status copy_matrix(const struct hwloc_distances_s *matrix, npi_machine
     np_status status = npi_machine_set_distance_count(machine, count);
     if (status != NP_OK)
         return status;
-    machine->distance_source = (matrix->kind & HWLOC_DISTANCES_KIND_FROM_OS) != 0
+    machine->distance_source = !machine->is_virtual &&
+                                       (matrix->kind & HWLOC_DISTANCES_KIND_FROM_OS) != 0
                                    ? NP_DISTANCE_FIRMWARE
                                    : NP_DISTANCE_GIVEN;
     for (unsigned i = 0; i < count; i++)
@@ -129,6 +131,19 @@ np_status npi_machine_from_hwloc(hwloc_topology_t source, npi_machine *machine)
 
 /* --- the public side --------------------------------------------------------------------- */
 
+/* The source describes the running machine, perhaps only a part of it, which it may stay. Where
+ * its groups are filtered out, hwloc lets a node claim all CPUs of the object above; the kernel
+ * knows. */
+static np_status ask_the_kernel(npi_machine *machine)
+{
+    np_status status = npi_kernel_cpu_limits_apply(machine, false);
+    if (status == NP_OK)
+        status = npi_kernel_nodes_apply(machine, "", false);
+    npi_kernel_memory_limits_apply(machine);
+    machine->cpu_quota = npi_cgroup_cpu_quota();
+    return status;
+}
+
 np_status np_topology_from_hwloc(hwloc_topology_t source, np_topology **out)
 {
     if (source == NULL || out == NULL)
@@ -139,6 +154,8 @@ np_status np_topology_from_hwloc(hwloc_topology_t source, np_topology **out)
     machine.malformed = NP_ERR_INVALID_ARGUMENT;
     machine.is_virtual = hwloc_topology_is_thissystem(source) == 0;
     np_status status = npi_machine_from_hwloc(source, &machine);
+    if (status == NP_OK && !machine.is_virtual)
+        status = ask_the_kernel(&machine);
     if (status == NP_OK)
         status = npi_snapshot_build(&machine, out);
     npi_machine_release(&machine);

@@ -8,7 +8,8 @@
 
 #include "topology/machine.h"
 
-/* Fills an empty machine from `source`, which is only read. NP_ERR_LIMIT, NP_ERR_NO_MEMORY. */
+/* Fills an empty machine (is_virtual is set) from `source`, which is only read. NP_ERR_LIMIT,
+ * NP_ERR_NO_MEMORY. */
 np_status npi_machine_from_hwloc(hwloc_topology_t source, npi_machine *machine);
 
 #endif

@@ -13,8 +13,9 @@
 #include "topology/sources.h"
 #include "topology/whole_file.h"
 
-#define NODE_ROOT "/sys/devices/system/node"
-#define FILE_MOST (256u * 1024u)
+#define NODES         "/sys/devices/system/node"
+#define PATH_CAPACITY 4096u
+#define FILE_MOST     (256u * 1024u)
 
 /* Reads a file in the kernel's list format. False: not there, or not understood. */
 static bool read_list(const char *path, np_cpu_set *out)
@@ -27,12 +28,18 @@ static bool read_list(const char *path, np_cpu_set *out)
     return good;
 }
 
-static uint64_t read_total_memory(np_node_id node)
+/* The path of a node's file; one that is too long is cut, and then not found. */
+static void node_path(char *path, const char *root, np_node_id node, const char *name)
 {
-    char path[64];
+    snprintf(path, PATH_CAPACITY, "%s" NODES "/node%d/%s", root, node, name);
+}
+
+static uint64_t read_total_memory(const char *root, np_node_id node)
+{
+    char path[PATH_CAPACITY];
     char text[8192];
     unsigned long long kib = 0;
-    snprintf(path, sizeof path, NODE_ROOT "/node%d/meminfo", node);
+    node_path(path, root, node, "meminfo");
     if (npi_os_read_file(path, text, sizeof text, NULL) != 0)
         return 0;
     const char *at = strstr(text, "MemTotal:");
@@ -42,7 +49,7 @@ static uint64_t read_total_memory(np_node_id node)
 }
 
 /* Adds the nodes that are online and not there yet. */
-static np_status add_missing_nodes(const np_cpu_set *online, npi_machine *machine)
+static np_status add_missing_nodes(const char *root, const np_cpu_set *online, npi_machine *machine)
 {
     for (int32_t id = np_cpu_set_first(online); id != NP_CPU_NONE;
          id = np_cpu_set_next(online, id)) {
@@ -52,21 +59,21 @@ static np_status add_missing_nodes(const np_cpu_set *online, npi_machine *machin
         np_status status = npi_machine_add_node(machine, (uint64_t)id, &added);
         if (status != NP_OK)
             return status;
-        added->memory_bytes = read_total_memory(id);
+        added->memory_bytes = read_total_memory(root, id);
     }
     return NP_OK;
 }
 
 /* Gives every CPU the node whose list names it. Without a single readable list nothing changes. */
-static void assign_cpus(const np_cpu_set *online, npi_machine *machine)
+static void assign_cpus(const char *root, const np_cpu_set *online, npi_machine *machine)
 {
-    char path[64];
+    char path[PATH_CAPACITY];
     np_cpu_set cpus;
     bool forgotten = false;
     for (int32_t id = np_cpu_set_first(online); id != NP_CPU_NONE;
          id = np_cpu_set_next(online, id)) {
-        snprintf(path, sizeof path, NODE_ROOT "/node%d/cpulist", id);
-        if (!read_list(path, &cpus))
+        node_path(path, root, id, "cpulist");
+        if (npi_machine_find_node(machine, id) == NULL || !read_list(path, &cpus))
             continue;
         for (uint32_t i = 0; i < machine->cpu_count && !forgotten; i++)
             machine->cpus[i].node = NP_NODE_ID_NONE;
@@ -85,11 +92,11 @@ static bool matrix_covers(const npi_machine *machine, np_node_id id)
 }
 
 /* One row of the kernel's table; its columns stand for the online nodes in ascending order. */
-static bool read_distance_row(np_node_id id, uint32_t *row, uint32_t count)
+static bool read_distance_row(const char *root, np_node_id id, uint32_t *row, uint32_t count)
 {
-    char path[64];
+    char path[PATH_CAPACITY];
     npi_whole_file file;
-    snprintf(path, sizeof path, NODE_ROOT "/node%d/distance", id);
+    node_path(path, root, id, "distance");
     if (npi_whole_file_read(path, FILE_MOST, &file) != 0)
         return false;
     const char *at = file.text;
@@ -104,7 +111,7 @@ static bool read_distance_row(np_node_id id, uint32_t *row, uint32_t count)
     return read == count;
 }
 
-static np_status read_distances(const np_cpu_set *online, npi_machine *machine)
+static np_status read_distances(const char *root, const np_cpu_set *online, npi_machine *machine)
 {
     uint32_t count = np_cpu_set_count(online);
     np_status status = npi_machine_set_distance_count(machine, count);
@@ -114,7 +121,7 @@ static np_status read_distances(const np_cpu_set *online, npi_machine *machine)
     for (int32_t id = np_cpu_set_first(online); id != NP_CPU_NONE;
          id = np_cpu_set_next(online, id)) {
         machine->distance_ids[row] = id;
-        if (!read_distance_row(id, machine->distances + (size_t)row * count, count)) {
+        if (!read_distance_row(root, id, machine->distances + (size_t)row * count, count)) {
             npi_machine_drop_distances(machine);
             return NP_OK;
         }
@@ -124,19 +131,21 @@ static np_status read_distances(const np_cpu_set *online, npi_machine *machine)
     return NP_OK;
 }
 
-np_status npi_kernel_nodes_apply(npi_machine *machine)
+np_status npi_kernel_nodes_apply(npi_machine *machine, const char *root, bool complete)
 {
+    char path[PATH_CAPACITY];
     np_cpu_set online; /* of node ids: the files have the same format and fewer numbers */
-    if (!read_list(NODE_ROOT "/online", &online) || np_cpu_set_is_empty(&online))
+    snprintf(path, sizeof path, "%s" NODES "/online", root);
+    if (!read_list(path, &online) || np_cpu_set_is_empty(&online))
         return NP_OK;
-    np_status status = add_missing_nodes(&online, machine);
+    np_status status = complete ? add_missing_nodes(root, &online, machine) : NP_OK;
     if (status != NP_OK)
         return status;
-    assign_cpus(&online, machine);
+    assign_cpus(root, &online, machine);
     bool covered = true;
     for (uint32_t i = 0; i < machine->node_count; i++)
         covered = covered && matrix_covers(machine, machine->nodes[i].id);
-    return covered ? NP_OK : read_distances(&online, machine);
+    return covered ? NP_OK : read_distances(root, &online, machine);
 }
 
 /* The set behind a key such as "Cpus_allowed_list:" in the thread's status file. */
@@ -156,7 +165,7 @@ static bool read_status_list(const char *key, np_cpu_set *out)
     return good;
 }
 
-np_status npi_kernel_cpu_limits_apply(npi_machine *machine)
+np_status npi_kernel_cpu_limits_apply(npi_machine *machine, bool complete)
 {
     np_cpu_set allowed;
     if (npi_os_affinity_get(&allowed) != 0 && !read_status_list("Cpus_allowed_list:", &allowed))
@@ -164,7 +173,7 @@ np_status npi_kernel_cpu_limits_apply(npi_machine *machine)
     for (uint32_t i = 0; i < machine->cpu_count; i++)
         machine->cpus[i].usable = np_cpu_set_contains(&allowed, machine->cpus[i].cpu);
     /* A CPU the kernel would run us on exists, whatever part of /sys could not be read. */
-    for (int32_t cpu = np_cpu_set_first(&allowed); cpu != NP_CPU_NONE;
+    for (int32_t cpu = np_cpu_set_first(&allowed); complete && cpu != NP_CPU_NONE;
          cpu = np_cpu_set_next(&allowed, cpu)) {
         npi_machine_cpu *added = NULL;
         if (npi_machine_find_cpu(machine, cpu) != NULL)

@@ -64,6 +64,15 @@ uint32_t npi_topology_node_cpu_list(const np_topology *topology, np_node_index i
     return topology->nodes[index].cpu_count;
 }
 
+void npi_snapshot_node_set(const np_topology *topology, np_node_index index, np_cpu_set *out)
+{
+    const int32_t *cpus = NULL;
+    uint32_t count = npi_topology_node_cpu_list(topology, index, &cpus);
+    np_cpu_set_clear(out);
+    for (uint32_t i = 0; i < count; i++)
+        (void)np_cpu_set_add(out, cpus[i]);
+}
+
 uint32_t npi_topology_node_distance(const np_topology *topology, np_node_index from,
                                     np_node_index to)
 {
@@ -147,14 +156,9 @@ np_status np_topology_node_cpus(const np_topology *topology, np_node_id node, np
 {
     np_node_index index = 0;
     np_status status = check_node(topology, node, out, "np_topology_node_cpus", &index);
-    if (status != NP_OK)
-        return status;
-    const int32_t *cpus = NULL;
-    uint32_t count = npi_topology_node_cpu_list(topology, index, &cpus);
-    np_cpu_set_clear(out);
-    for (uint32_t i = 0; i < count; i++)
-        (void)np_cpu_set_add(out, cpus[i]);
-    return NP_OK;
+    if (status == NP_OK)
+        npi_snapshot_node_set(topology, index, out);
+    return status;
 }
 
 /* Finds "MemFree: <number> kB" in one of the kernel's meminfo files. */

@@ -80,10 +80,15 @@ static int by_key(const void *a, const void *b)
 
 /* --- ranks ------------------------------------------------------------------------------- */
 
-/* Replaces the keys by their ranks; returns how many different ones there are. NPI_KEY_NONE stays.
+/*
+ * Replaces the keys by ranks and returns how many different ones there are; NPI_KEY_NONE stays.
+ * Ranks follow the first appearance, so with CPUs in ascending order what holds CPU 0 has rank 0,
+ * whatever numbers a source gave. `room` has space for twice the keys.
  */
-static uint32_t rank_keys(uint32_t *keys, uint32_t *sorted, uint32_t count)
+static uint32_t rank_keys(uint32_t *keys, uint32_t *room, uint32_t count)
 {
+    uint32_t *sorted = room;
+    uint32_t *ranks = room + count;
     uint32_t known = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (keys[i] != NPI_KEY_NONE)
@@ -95,11 +100,15 @@ static uint32_t rank_keys(uint32_t *keys, uint32_t *sorted, uint32_t count)
         if (i == 0 || sorted[i] != sorted[different - 1])
             sorted[different++] = sorted[i];
     }
+    memset(ranks, 0xff, different * sizeof *ranks);
+    uint32_t next = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (keys[i] == NPI_KEY_NONE)
             continue;
-        uint32_t *found = bsearch(&keys[i], sorted, different, sizeof *sorted, by_key);
-        keys[i] = (uint32_t)(found - sorted);
+        const uint32_t *found = bsearch(&keys[i], sorted, different, sizeof *sorted, by_key);
+        uint32_t *rank = &ranks[found - sorted];
+        *rank = *rank == NPI_KEY_NONE ? next++ : *rank;
+        keys[i] = *rank;
     }
     return different;
 }
@@ -109,7 +118,7 @@ static int32_t rank_of(uint32_t key)
     return key == NPI_KEY_NONE ? -1 : (int32_t)key;
 }
 
-/* Ranks cores, caches and sockets of the usable CPUs. `scratch` has room for 2 * (CPUs + nodes).
+/* Ranks cores, caches and sockets of the usable CPUs. `scratch` has room for 3 * (CPUs + nodes).
  * The nodes' own socket keys take part, so that a node whose CPUs are not usable keeps its socket.
  */
 static void rank_all(np_topology *topology, npi_machine *kept, uint32_t *scratch)
@@ -117,20 +126,20 @@ static void rank_all(np_topology *topology, npi_machine *kept, uint32_t *scratch
     uint32_t cpus = kept->cpu_count;
     uint32_t nodes = kept->node_count;
     uint32_t *keys = scratch;
-    uint32_t *sorted = scratch + cpus + nodes;
+    uint32_t *room = scratch + cpus + nodes;
 
     /* A CPU without a known core is a core of its own, behind all known ones. */
     for (uint32_t i = 0; i < cpus; i++)
         keys[i] = kept->cpus[i].core == NPI_KEY_NONE
                       ? NPI_KEY_NONE - 1u - NP_CPU_SET_CAPACITY + (uint32_t)kept->cpus[i].cpu
                       : kept->cpus[i].core;
-    topology->core_count = rank_keys(keys, sorted, cpus);
+    topology->core_count = rank_keys(keys, room, cpus);
     for (uint32_t i = 0; i < cpus; i++)
         kept->cpus[i].core = keys[i];
 
     for (uint32_t i = 0; i < cpus; i++)
         keys[i] = kept->cpus[i].cache;
-    topology->cache_count = rank_keys(keys, sorted, cpus);
+    topology->cache_count = rank_keys(keys, room, cpus);
     for (uint32_t i = 0; i < cpus; i++)
         kept->cpus[i].cache = keys[i];
 
@@ -138,7 +147,7 @@ static void rank_all(np_topology *topology, npi_machine *kept, uint32_t *scratch
         keys[i] = kept->cpus[i].socket;
     for (uint32_t i = 0; i < nodes; i++)
         keys[cpus + i] = kept->nodes[i].socket;
-    topology->socket_count = rank_keys(keys, sorted, cpus + nodes);
+    topology->socket_count = rank_keys(keys, room, cpus + nodes);
     for (uint32_t i = 0; i < cpus; i++)
         kept->cpus[i].socket = keys[i];
     for (uint32_t i = 0; i < nodes; i++)
@@ -291,7 +300,7 @@ static np_status sort_and_check(npi_machine *kept)
 
 static np_status assemble(const npi_machine *machine, npi_machine *kept, np_topology **out)
 {
-    size_t scratch_count = 2u * ((size_t)kept->cpu_count + kept->node_count);
+    size_t scratch_count = 3u * ((size_t)kept->cpu_count + kept->node_count);
     uint32_t *scratch = npi_alloc_array(scratch_count, sizeof *scratch, 0);
     if (scratch == NULL)
         return npi_fail_memory(scratch_count * sizeof *scratch, "sorting the topology");

@@ -44,6 +44,9 @@ struct np_topology {
  * whole. With a struct that has nothing behind it yet it only computes. */
 size_t npi_snapshot_lay_out(np_topology *topology);
 
+/* The node's CPUs as a set (query.c). */
+void npi_snapshot_node_set(const np_topology *topology, np_node_index index, np_cpu_set *out);
+
 /* Fills distances, tiers, order and nearest_cpus of a snapshot whose CPUs and nodes are there
  * (closeness.c). */
 void npi_snapshot_fill_closeness(np_topology *topology, const npi_machine *machine);

@@ -7,18 +7,19 @@
 #include "topology/machine.h"
 
 /*
- * What the running kernel says about nodes (/sys/devices/system/node): nodes that are missing,
- * which node a CPU belongs to, and the distance table if the machine has none that covers all
- * nodes. A kernel without NUMA has no such files; then nothing changes.
+ * What a kernel says about nodes (/sys/devices/system/node below `root`, "" for the running one):
+ * which node a CPU belongs to, the distance table if the machine has none that covers all its
+ * nodes and, if `complete`, nodes that the source did not know. A kernel without NUMA has no such
+ * files; then nothing changes.
  */
-np_status npi_kernel_nodes_apply(npi_machine *machine);
+np_status npi_kernel_nodes_apply(npi_machine *machine, const char *root, bool complete);
 
 /*
- * Restrict the machine to what the calling thread may use, by the kernel's own answers: its
- * affinity mask (CPUs that the source did not know are added) and its memory nodes. Where the
- * kernel refuses to answer, what the source said stays.
+ * Restrict the machine to what the calling thread may use, by the running kernel's own answers: its
+ * affinity mask (if `complete`, CPUs that the source did not know are added) and its memory nodes.
+ * Where the kernel refuses to answer, what the source said stays.
  */
-np_status npi_kernel_cpu_limits_apply(npi_machine *machine);
+np_status npi_kernel_cpu_limits_apply(npi_machine *machine, bool complete);
 void npi_kernel_memory_limits_apply(npi_machine *machine);
 
 /* The tightest CPU quota of the process's control group and its ancestors, in thousandths of a CPU;

@@ -10,7 +10,6 @@
 #include "topology/synthetic.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/status.h"
 #include "topology/excerpt.h"
@@ -59,6 +58,21 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* True if the first `length` bytes are those of `word`, which is in lower case, in any case. */
+static bool same_letters(const char *text, const char *word, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (lower(text[i]) != word[i] || word[i] == '\0')
+            return false;
+    }
+    return true;
+}
+
 /* --- names of levels --------------------------------------------------------------------- */
 
 /* Names may be cut to `least` letters, as in hwloc. */
@@ -87,7 +101,7 @@ static bool cache_name(const char *name, size_t length, npi_level_type *out)
             *out = NPI_LEVEL_CACHE_INSTRUCTIONS;
         used++;
     }
-    return used == length || (length - used == 5 && strncasecmp(name + used, "cache", 5) == 0);
+    return used == length || (length - used == 5 && same_letters(name + used, "cache", 5));
 }
 
 /* Reads a type's name; *at moves behind it. */
@@ -108,7 +122,7 @@ static bool read_type(const char **at, npi_level_type *out)
         bool numbered = type_names[i].type == NPI_LEVEL_GROUP; /* "group1" */
         if ((letters == length || numbered) && letters >= type_names[i].least &&
             letters <= strlen(type_names[i].name) &&
-            strncasecmp(start, type_names[i].name, letters) == 0) {
+            same_letters(start, type_names[i].name, letters)) {
             *out = type_names[i].type;
             return true;
         }
@@ -124,9 +138,9 @@ static bool read_size(const char **at, uint64_t *out)
         const char *suffix;
         uint64_t factor;
     } units[] = {
-        {"TiB", UINT64_C(1) << 40},   {"TB", UINT64_C(1000000000000)}, {"GiB", UINT64_C(1) << 30},
-        {"GB", UINT64_C(1000000000)}, {"MiB", UINT64_C(1) << 20},      {"MB", UINT64_C(1000000)},
-        {"kiB", UINT64_C(1) << 10},   {"kB", UINT64_C(1000)},
+        {"tib", UINT64_C(1) << 40},   {"tb", UINT64_C(1000000000000)}, {"gib", UINT64_C(1) << 30},
+        {"gb", UINT64_C(1000000000)}, {"mib", UINT64_C(1) << 20},      {"mb", UINT64_C(1000000)},
+        {"kib", UINT64_C(1) << 10},   {"kb", UINT64_C(1000)},
     };
     uint64_t value = 0;
     const char *start = *at;
@@ -140,7 +154,7 @@ static bool read_size(const char **at, uint64_t *out)
         return false;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         size_t length = strlen(units[i].suffix);
-        if (strncasecmp(*at, units[i].suffix, length) != 0)
+        if (!same_letters(*at, units[i].suffix, length))
             continue;
         if (value > UINT64_MAX / units[i].factor)
             return false;
