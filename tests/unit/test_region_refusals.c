@@ -1,0 +1,634 @@
+/*
+ * Goal: what cannot be had is refused or admitted: bad arguments name the value, strict mode fails
+ * with the nodes, the call and errno, soft mode goes on and gives the reason, and nothing leaks on
+ * the way. Method: every argument wrong in turn; a machine with nodes that do not exist, by telling
+ * the library that a virtual topology is real; free memory as a file of the test says; system calls
+ * refused by a filter in a child; each allocation failed in turn.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <numaperf/region.h>
+
+#include "os/os.h"
+#include "seccomp.h"
+#include "topology/snapshot.h"
+#include "unit.h"
+
+/* Nodes 0 .. 299, so that the last ones exist on no machine; "real" unless said otherwise. */
+static np_topology *topology;
+static np_node_id existing; /* a node on which the kernel lets us allocate */
+static bool can_place;
+
+enum { ABSENT = 299 };
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (np_topology_from_synthetic("numa:300 pu:1", &topology) != NP_OK)
+        return -1;
+    topology->is_virtual = false;
+    npi_node_set allowed;
+    can_place = npi_os_allowed_nodes(&allowed) == 0;
+    existing = 0;
+    while (can_place && !npi_node_set_contains(&allowed, existing))
+        existing++;
+    return existing < ABSENT ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    np_topology_destroy(topology);
+    return 0;
+}
+
+#define NEED_PLACEMENT()                                            \
+    do {                                                            \
+        if (!can_place)                                             \
+            UNIT_SKIP("the kernel offers no memory policies here"); \
+    } while (0)
+
+static np_region_options on_nodes(const np_node_id *nodes, size_t count)
+{
+    np_region_options options;
+    np_region_options_init(&options);
+    options.nodes = nodes;
+    options.node_count = count;
+    return options;
+}
+
+static void expect_refusal(const np_region_options *options, np_status status, const char *part)
+{
+    np_region *region = (np_region *)(uintptr_t)64;
+    unit_expect_failure(np_region_create(topology, 4096, options, &region), status, part);
+    assert_null(region);
+}
+
+/* --- arguments --------------------------------------------------------------------------- */
+
+static void test_missing_arguments(void **state)
+{
+    (void)state;
+    np_region *region = NULL;
+    unit_expect_failure(np_region_create(topology, 4096, NULL, NULL), NP_ERR_INVALID_ARGUMENT,
+                        "out is NULL");
+    unit_expect_failure(np_region_create(NULL, 4096, NULL, &region), NP_ERR_INVALID_ARGUMENT,
+                        "topology is NULL");
+    unit_expect_failure(np_region_create(topology, 0, NULL, &region), NP_ERR_INVALID_ARGUMENT,
+                        "bytes is 0");
+    unit_expect_failure(np_region_create_on_node(NULL, 1, 0, &region), NP_ERR_INVALID_ARGUMENT,
+                        "topology is NULL");
+    np_region_audit audit;
+    unit_expect_failure(np_region_audit_pages(NULL, &audit, NULL, 0), NP_ERR_INVALID_ARGUMENT,
+                        "region is NULL");
+}
+
+static void test_absurd_sizes(void **state)
+{
+    (void)state;
+    np_region *region = NULL;
+    unit_expect_failure(np_region_create(topology, SIZE_MAX, NULL, &region), NP_ERR_NO_MEMORY,
+                        "18446744073709551615 bytes");
+    unit_expect_failure(np_region_create(topology, (size_t)1 << 60, NULL, &region),
+                        NP_ERR_NO_MEMORY, "1152921504606846976 bytes: mmap");
+    assert_int_equal(np_error_errno(), ENOMEM);
+    assert_null(region);
+}
+
+static void test_bad_options(void **state)
+{
+    (void)state;
+    np_region_options options = on_nodes(NULL, 0);
+    options.size = 0;
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "np_region_options.size is 0");
+    options = on_nodes(NULL, 0);
+    options.policy = (np_memory_policy)99;
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "policy is 99");
+    options.policy = (np_memory_policy)-1;
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "policy is -1");
+    options = on_nodes(NULL, 0);
+    options.hard_mode = (np_hard_mode)2;
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "hard_mode is 2");
+    options = on_nodes(NULL, 0);
+    options.prefault = (np_prefault)5;
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "prefault is 5");
+    options = on_nodes(NULL, 0);
+    options.huge_pages = (np_huge_pages)-3;
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "huge_pages is -3");
+
+    struct {
+        np_region_options known;
+        unsigned char unknown;
+    } newer = {.known = on_nodes(NULL, 0), .unknown = 1};
+    newer.known.size = sizeof newer;
+    expect_refusal(&newer.known, NP_ERR_INVALID_ARGUMENT, "np_region_options has a non-zero byte");
+}
+
+static void test_bad_nodes(void **state)
+{
+    (void)state;
+    const np_node_id unknown[] = {0, 4711};
+    np_region_options options = on_nodes(unknown, 2);
+    expect_refusal(&options, NP_ERR_INVALID_NODE, "nodes[1]: no node 4711");
+    const np_node_id negative[] = {NP_NODE_ID_NONE};
+    options = on_nodes(negative, 1);
+    expect_refusal(&options, NP_ERR_INVALID_NODE, "nodes[0]: no node -1");
+    const np_node_id twice[] = {3, 5, 3};
+    options = on_nodes(twice, 3);
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "nodes[2]: node 3 is given twice");
+    options = on_nodes(NULL, 2);
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "nodes is NULL but node_count is 2");
+    options = on_nodes(unknown, 1);
+    options.policy = NP_MEMORY_LOCAL;
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "local policy takes no nodes");
+    options = on_nodes(NULL, 0);
+    options.policy = NP_MEMORY_PREFERRED;
+    expect_refusal(&options, NP_ERR_INVALID_ARGUMENT, "preferred policy needs a node");
+    np_region *region = NULL;
+    unit_expect_failure(np_region_create_on_node(topology, 1, 300, &region), NP_ERR_INVALID_NODE,
+                        "no node 300");
+}
+
+static void test_nodes_without_memory(void **state)
+{
+    (void)state;
+    uint64_t before = topology->nodes[7].memory_bytes;
+    topology->nodes[7].memory_bytes = 0;
+    const np_node_id node = 7;
+    np_region_options options = on_nodes(&node, 1);
+    np_region *region = NULL;
+    np_status status = np_region_create(topology, 4096, &options, &region);
+    topology->nodes[7].memory_bytes = before;
+    unit_expect_failure(status, NP_ERR_INVALID_NODE, "nodes[0]: node 7 has no memory");
+
+    /* A machine on which nothing at all may be used. */
+    np_topology *barren = NULL;
+    assert_int_equal(np_topology_from_synthetic("numa:2 pu:1", &barren), NP_OK);
+    barren->nodes[0].memory_allowed = false;
+    barren->nodes[1].memory_bytes = 0;
+    unit_expect_failure(np_region_create(barren, 4096, NULL, &region), NP_ERR_INVALID_NODE,
+                        "no node has memory");
+    np_topology_destroy(barren);
+}
+
+static void test_nothing_answers_for_no_region(void **state)
+{
+    (void)state;
+    np_region_destroy(NULL);
+    assert_null(np_region_data(NULL));
+    assert_int_equal(np_region_size(NULL), 0);
+    assert_int_equal(np_region_page_size(NULL), 0);
+    assert_int_equal(np_region_nodes(NULL, NULL, 0), 0);
+    assert_int_equal(np_region_enforcement(NULL).reason, NP_REASON_NOT_REQUESTED);
+    assert_string_equal(np_memory_policy_name(NP_MEMORY_BIND), "bind");
+    assert_string_equal(np_memory_policy_name(NP_MEMORY_PREFERRED), "preferred");
+    assert_string_equal(np_memory_policy_name(NP_MEMORY_INTERLEAVE), "interleave");
+    assert_string_equal(np_memory_policy_name(NP_MEMORY_LOCAL), "local");
+    assert_string_equal(np_memory_policy_name((np_memory_policy)9), "unknown");
+}
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+static void test_each_allocation_fails_in_turn(void **state)
+{
+    (void)state;
+    unit_allocator hook;
+    bool succeeded = false;
+    for (size_t k = 1; !succeeded; k++) {
+        assert_true(k < 20);
+        unit_allocator_install(&hook);
+        hook.fail_at = k;
+        np_region *region = NULL;
+        np_status status = np_region_create_on_node(topology, 65536, existing, &region);
+        succeeded = status == NP_OK;
+        if (succeeded) {
+            np_region_destroy(region);
+        } else {
+            unit_expect_failure(status, NP_ERR_NO_MEMORY, "bytes for a region");
+            assert_null(region);
+        }
+        assert_int_equal(hook.held_blocks, 0);
+        assert_int_equal(hook.wrong_sizes, 0);
+    }
+    assert_true(hook.calls >= 1);
+    assert_int_equal(np_set_allocator(NULL), NP_OK);
+}
+
+static void test_no_address_space(void **state)
+{
+    (void)state;
+    if (UNIT_SANITIZED)
+        UNIT_SKIP("the sanitizer's shadow is far above any limit on address space");
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    unit_allocator hook;
+    unit_allocator_install(&hook);
+    struct rlimit tight = {.rlim_cur = 4096, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+    np_region *region = NULL;
+    np_status status = np_region_create_on_node(topology, (size_t)8 << 20, existing, &region);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    unit_expect_failure(status, NP_ERR_NO_MEMORY, "8388608 bytes: mmap");
+    assert_null(region);
+    assert_int_equal(hook.held_blocks, 0);
+    assert_int_equal(np_set_allocator(NULL), NP_OK);
+}
+
+/* --- free memory, as a file says --------------------------------------------------------- */
+
+static char root[64];
+
+static void make_path(const char *parts)
+{
+    char path[192];
+    snprintf(path, sizeof path, "%s/%s", root, parts);
+    (void)mkdir(path, 0700);
+}
+
+static void say_memory(np_node_id node, const char *text)
+{
+    char path[192];
+    snprintf(path, sizeof path, "sys/devices/system/node/node%d", (int)node);
+    make_path(path);
+    snprintf(path, sizeof path, "%s/sys/devices/system/node/node%d/meminfo", root, (int)node);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int make_root(void **state)
+{
+    (void)state;
+    snprintf(root, sizeof root, "/tmp/np_test_region_XXXXXX");
+    if (mkdtemp(root) == NULL)
+        return -1;
+    make_path("sys");
+    make_path("sys/devices");
+    make_path("sys/devices/system");
+    make_path("sys/devices/system/node");
+    return npi_os_set_root(root);
+}
+
+static int remove_root(void **state)
+{
+    (void)state;
+    char path[192];
+    for (int node = 0; node < 300; node++) {
+        snprintf(path, sizeof path, "%s/sys/devices/system/node/node%d/meminfo", root, node);
+        (void)remove(path);
+        snprintf(path, sizeof path, "%s/sys/devices/system/node/node%d", root, node);
+        (void)remove(path);
+    }
+    static const char *const parts[] = {"/sys/devices/system/node", "/sys/devices/system",
+                                        "/sys/devices", "/sys", ""};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", root, parts[i]);
+        if (remove(path) != 0)
+            return -1;
+    }
+    return npi_os_set_root(NULL);
+}
+
+static const char nearly_full[] = "Node 0 MemTotal:        1048576 kB\n"
+                                  "Node 0 MemFree:           18432 kB\n"
+                                  "Node 0 Active(file):          0 kB\n"
+                                  "Node 0 Inactive(file):        0 kB\n"
+                                  "Node 0 SReclaimable:          0 kB\n";
+
+/* The same with 256 MiB of cached file pages. */
+static const char full_of_cache[] = "Node 0 MemTotal:        1048576 kB\n"
+                                    "Node 0 MemFree:           18432 kB\n"
+                                    "Node 0 Active(file):     131072 kB\n"
+                                    "Node 0 Inactive(file):    65536 kB\n"
+                                    "Node 0 SReclaimable:      65536 kB\n";
+
+static void test_too_little_free_memory(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    say_memory(existing, nearly_full); /* 18 MiB less a reserve of 16 MiB */
+    np_region_options options = on_nodes(&existing, 1);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    np_region *region = NULL;
+    unit_expect_failure(np_region_create(topology, (size_t)3 << 20, &options, &region),
+                        NP_ERR_HARD_MODE, "3145728 bytes, bind to node ");
+    assert_non_null(strstr(np_error_detail(), "only about 2.0 MiB can be had there now"));
+    assert_null(region);
+
+    /* Soft mode prefers the node instead of risking the process. */
+    options.hard_mode = NP_HARD_MODE_SOFT;
+    assert_int_equal(np_region_create(topology, (size_t)3 << 20, &options, &region), NP_OK);
+    np_enforcement reached = np_region_enforcement(region);
+    assert_int_equal(reached.level, NP_ENFORCEMENT_BEST_EFFORT);
+    assert_int_equal(reached.reason, NP_REASON_NO_MEMORY);
+    npi_os_policy policy;
+    npi_node_set nodes;
+    assert_int_equal(npi_os_memory_policy(np_region_data(region), &policy, &nodes), 0);
+    assert_int_equal(policy, NPI_OS_POLICY_PREFERRED);
+    np_region_destroy(region);
+
+    /* What fits is bound, in both modes. */
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    assert_int_equal(np_region_create(topology, (size_t)1 << 20, &options, &region), NP_OK);
+    assert_int_equal(np_region_enforcement(region).level, NP_ENFORCEMENT_STRICT);
+    np_region_destroy(region);
+
+    /* Policies that can go elsewhere do not care. */
+    options.policy = NP_MEMORY_PREFERRED;
+    assert_int_equal(np_region_create(topology, (size_t)3 << 20, &options, &region), NP_OK);
+    np_region_destroy(region);
+}
+
+static void test_cached_files_count_by_half(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    say_memory(existing, full_of_cache);
+    np_region_options options = on_nodes(&existing, 1);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    np_region *region = NULL;
+    assert_int_equal(np_region_create(topology, (size_t)130 << 20, &options, &region), NP_OK);
+    np_region_destroy(region);
+    unit_expect_failure(np_region_create(topology, (size_t)131 << 20, &options, &region),
+                        NP_ERR_HARD_MODE, "only about 130 MiB");
+}
+
+static void test_unknown_free_memory(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    static const char *const texts[] = {
+        NULL, "", "garbage\n", "Node 0 MemFree: 99999999 kB\n", "MemTotal", "Node 0 MemTotal:"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i] != NULL)
+            say_memory(existing, texts[i]);
+        np_region_options options = on_nodes(&existing, 1);
+        options.hard_mode = NP_HARD_MODE_STRICT;
+        expect_refusal(&options, NP_ERR_HARD_MODE, "the free memory of the node cannot be read");
+        options.hard_mode = NP_HARD_MODE_SOFT;
+        np_region *region = NULL;
+        assert_int_equal(np_region_create(topology, 4096, &options, &region), NP_OK);
+        assert_int_equal(np_region_enforcement(region).level, NP_ENFORCEMENT_STRICT);
+        np_region_destroy(region);
+    }
+}
+
+/* --- nodes that the kernel refuses ------------------------------------------------------- */
+
+static void test_outside_the_allowed_nodes(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    const np_node_id absent = ABSENT;
+    say_memory(absent, "Node 299 MemTotal: 9999999 kB\nNode 299 MemFree: 9999999 kB\n");
+    static const np_memory_policy policies[] = {NP_MEMORY_BIND, NP_MEMORY_PREFERRED,
+                                                NP_MEMORY_INTERLEAVE};
+    for (size_t i = 0; i < 3; i++) {
+        np_region_options options = on_nodes(&absent, 1);
+        options.policy = policies[i];
+        options.prefault = NP_PREFAULT_TOUCH;
+        np_region *region = NULL;
+        assert_int_equal(np_region_create(topology, 4096, &options, &region), NP_OK);
+        np_enforcement reached = np_region_enforcement(region);
+        assert_int_equal(reached.level, NP_ENFORCEMENT_NONE);
+        assert_int_equal(reached.reason, NP_REASON_OUTSIDE_ALLOWED);
+        assert_int_equal(reached.system_error, EINVAL);
+        np_region_audit audit;
+        assert_int_equal(np_region_audit_pages(region, &audit, NULL, 0), NP_OK);
+        assert_int_equal(audit.elsewhere, 1); /* the audit is not taken in */
+        np_region_destroy(region);
+
+        options.hard_mode = NP_HARD_MODE_STRICT;
+        expect_refusal(&options, NP_ERR_HARD_MODE, "to node 299: ");
+        assert_non_null(strstr(np_error_detail(), "mbind: Invalid argument (errno 22)"));
+        assert_int_equal(np_error_errno(), EINVAL);
+    }
+}
+
+static void test_partly_outside(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    const np_node_id nodes[] = {existing, ABSENT};
+    say_memory(existing, full_of_cache);
+    say_memory(ABSENT, full_of_cache);
+    np_region_options options = on_nodes(nodes, 2);
+    np_region *region = NULL;
+    assert_int_equal(np_region_create(topology, 4096, &options, &region), NP_OK);
+    assert_int_equal(np_region_enforcement(region).level, NP_ENFORCEMENT_BEST_EFFORT);
+    assert_int_equal(np_region_enforcement(region).reason, NP_REASON_PARTIAL);
+    np_region_destroy(region);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    expect_refusal(&options, NP_ERR_HARD_MODE, "node 299 is outside what this process may use");
+
+    /* Preferred only ever asks for the first. */
+    options.policy = NP_MEMORY_PREFERRED;
+    assert_int_equal(np_region_create(topology, 4096, &options, &region), NP_OK);
+    assert_int_equal(np_region_enforcement(region).level, NP_ENFORCEMENT_STRICT);
+    np_region_destroy(region);
+}
+
+static void test_two_full_nodes_are_both_preferred(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    npi_node_set allowed;
+    assert_int_equal(npi_os_allowed_nodes(&allowed), 0);
+    np_node_id nodes[2] = {existing, existing + 1};
+    while (nodes[1] < ABSENT && !npi_node_set_contains(&allowed, nodes[1]))
+        nodes[1]++;
+    if (nodes[1] == ABSENT)
+        UNIT_SKIP("needs two nodes with memory, this machine has one");
+    say_memory(nodes[0], nearly_full);
+    say_memory(nodes[1], nearly_full);
+    np_region_options options = on_nodes(nodes, 2);
+    np_region *region = NULL;
+    assert_int_equal(np_region_create(topology, (size_t)5 << 20, &options, &region), NP_OK);
+    assert_int_equal(np_region_enforcement(region).reason, NP_REASON_NO_MEMORY);
+    npi_os_policy policy;
+    npi_node_set set;
+    assert_int_equal(npi_os_memory_policy(np_region_data(region), &policy, &set), 0);
+    assert_true(policy == NPI_OS_POLICY_PREFERRED_MANY || policy == NPI_OS_POLICY_PREFERRED);
+    assert_true(npi_node_set_contains(&set, nodes[0]));
+    np_region_destroy(region);
+    /* Together they hold 4 MiB. */
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    assert_int_equal(np_region_create(topology, (size_t)4 << 20, &options, &region), NP_OK);
+    np_region_destroy(region);
+}
+
+/* --- system calls that are refused ------------------------------------------------------- */
+
+static int binding_refused(int error)
+{
+    np_region_options options = on_nodes(&existing, 1);
+    options.prefault = NP_PREFAULT_TOUCH;
+    np_region *region = NULL;
+    CHILD_CHECK(np_region_create(topology, 4096, &options, &region) == NP_OK);
+    np_enforcement reached = np_region_enforcement(region);
+    CHILD_CHECK(reached.level == NP_ENFORCEMENT_NONE);
+    CHILD_CHECK(reached.reason ==
+                (error == EPERM ? NP_REASON_NOT_PERMITTED : NP_REASON_NOT_SUPPORTED));
+    CHILD_CHECK(reached.system_error == error);
+    memset(np_region_data(region), 1, np_region_size(region));
+    np_region_destroy(region);
+
+    char node[32];
+    snprintf(node, sizeof node, "to node %d: ", (int)existing);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    CHILD_CHECK(np_region_create(topology, 4096, &options, &region) == NP_ERR_HARD_MODE);
+    CHILD_CHECK(region == NULL && np_error_errno() == error);
+    CHILD_CHECK(strstr(np_error_detail(), node) != NULL);
+    CHILD_CHECK(strstr(np_error_detail(), "mbind: ") != NULL);
+    return CHILD_PASSED;
+}
+
+static int reading_back_refused(int error)
+{
+    np_region_options options = on_nodes(&existing, 1);
+    np_region *region = NULL;
+    CHILD_CHECK(np_region_create(topology, 4096, &options, &region) == NP_OK);
+    np_enforcement reached = np_region_enforcement(region);
+    CHILD_CHECK(reached.level == NP_ENFORCEMENT_BEST_EFFORT);
+    CHILD_CHECK(reached.reason == NP_REASON_NOT_VERIFIED);
+    CHILD_CHECK(reached.system_error == error);
+    np_region_destroy(region);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    CHILD_CHECK(np_region_create(topology, 4096, &options, &region) == NP_ERR_HARD_MODE);
+    CHILD_CHECK(strstr(np_error_detail(), "get_mempolicy: ") != NULL);
+    return CHILD_PASSED;
+}
+
+static int page_query_refused(int error)
+{
+    np_region_options options = on_nodes(&existing, 1);
+    options.prefault = NP_PREFAULT_TOUCH;
+    options.hard_mode = NP_HARD_MODE_STRICT; /* the policy can still be read back */
+    np_region *region = NULL;
+    CHILD_CHECK(np_region_create(topology, 4096, &options, &region) == NP_OK);
+    np_status expected = error == EPERM ? NP_ERR_NOT_PERMITTED : NP_ERR_NOT_SUPPORTED;
+    np_region_audit audit;
+    np_node_id node;
+    CHILD_CHECK(np_region_audit_pages(region, &audit, NULL, 0) == expected);
+    CHILD_CHECK(strstr(np_error_detail(), "move_pages: ") != NULL);
+    CHILD_CHECK(np_error_errno() == error);
+    CHILD_CHECK(np_address_node(np_region_data(region), &node) == expected);
+    CHILD_CHECK(node == NP_NODE_ID_NONE);
+    np_region_destroy(region);
+    return CHILD_PASSED;
+}
+
+/* Without the advice, pages are touched one by one. */
+static int populating_unknown(int error)
+{
+    (void)error;
+    np_region_options options = on_nodes(&existing, 1);
+    options.prefault = NP_PREFAULT_TOUCH;
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    np_region *region = NULL;
+    CHILD_CHECK(np_region_create(topology, 65536, &options, &region) == NP_OK);
+    np_region_audit audit;
+    CHILD_CHECK(np_region_audit_pages(region, &audit, NULL, 0) == NP_OK);
+    CHILD_CHECK(audit.home == audit.pages);
+    np_region_destroy(region);
+
+    /* The advice on huge pages comes by the same call. */
+    options.huge_pages = NP_HUGE_PAGES_TRANSPARENT;
+    CHILD_CHECK(np_region_create(topology, 65536, &options, &region) == NP_ERR_HARD_MODE);
+    CHILD_CHECK(strstr(np_error_detail(), "huge pages: madvise: ") != NULL);
+    options.hard_mode = NP_HARD_MODE_SOFT;
+    CHILD_CHECK(np_region_create(topology, 65536, &options, &region) == NP_OK);
+    CHILD_CHECK(np_region_enforcement(region).level == NP_ENFORCEMENT_BEST_EFFORT);
+    CHILD_CHECK(np_region_enforcement(region).reason == NP_REASON_NOT_SUPPORTED);
+    np_region_destroy(region);
+    return CHILD_PASSED;
+}
+
+static int populating_fails(int error)
+{
+    np_region_options options = on_nodes(&existing, 1);
+    options.prefault = NP_PREFAULT_TOUCH;
+    np_region *region = NULL;
+    CHILD_CHECK(np_region_create(topology, 65536, &options, &region) == NP_OK);
+    np_enforcement reached = np_region_enforcement(region);
+    CHILD_CHECK(reached.level == NP_ENFORCEMENT_BEST_EFFORT);
+    CHILD_CHECK(reached.reason == NP_REASON_NO_MEMORY);
+    CHILD_CHECK(reached.system_error == error);
+    np_region_destroy(region);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    CHILD_CHECK(np_region_create(topology, 65536, &options, &region) == NP_ERR_HARD_MODE);
+    CHILD_CHECK(strstr(np_error_detail(), "madvise: Cannot allocate memory") != NULL);
+    return CHILD_PASSED;
+}
+
+static void test_refused_calls(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    static const int errors[] = {EPERM, ENOSYS};
+    for (size_t i = 0; i < 2; i++) {
+        unit_in_refusing_child(SYS_mbind, errors[i], binding_refused);
+        unit_in_refusing_child(SYS_get_mempolicy, errors[i], reading_back_refused);
+        unit_in_refusing_child(SYS_move_pages, errors[i], page_query_refused);
+    }
+    unit_in_refusing_child(SYS_madvise, EINVAL, populating_unknown);
+    unit_in_refusing_child(SYS_madvise, ENOMEM, populating_fails);
+}
+
+/* --- what is said ------------------------------------------------------------------------ */
+
+static unsigned warnings;
+static char last_warning[512];
+
+static void hear(void *context, np_severity severity, const char *message)
+{
+    (void)context;
+    if (severity == NP_SEVERITY_WARNING)
+        warnings++;
+    snprintf(last_warning, sizeof last_warning, "%s", message);
+}
+
+static void test_soft_mode_warns_and_keeps_the_detail(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    np_region *region = NULL;
+    unit_expect_failure(np_region_create(topology, 0, NULL, &region), NP_ERR_INVALID_ARGUMENT, "");
+    np_set_diagnostic_handler(hear, NULL);
+    np_status status = np_region_create_on_node(topology, 4096, ABSENT, &region);
+    np_set_diagnostic_handler(NULL, NULL);
+    assert_int_equal(status, NP_OK);
+    assert_int_equal(warnings, 1);
+    assert_non_null(strstr(last_warning, "bind to node 299: "));
+    assert_non_null(strstr(last_warning, "mbind"));
+    assert_string_equal(np_error_detail(), "np_region_create: bytes is 0");
+    np_region_destroy(region);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_missing_arguments),
+        cmocka_unit_test(test_absurd_sizes),
+        cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_bad_nodes),
+        cmocka_unit_test(test_nodes_without_memory),
+        cmocka_unit_test(test_nothing_answers_for_no_region),
+        cmocka_unit_test(test_each_allocation_fails_in_turn),
+        cmocka_unit_test(test_no_address_space),
+        cmocka_unit_test_setup_teardown(test_too_little_free_memory, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_cached_files_count_by_half, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_unknown_free_memory, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_outside_the_allowed_nodes, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_partly_outside, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_two_full_nodes_are_both_preferred, make_root,
+                                        remove_root),
+        cmocka_unit_test(test_refused_calls),
+        cmocka_unit_test(test_soft_mode_warns_and_keeps_the_detail),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
