@@ -25,8 +25,8 @@ __attribute__((noreturn, cold)) void npi_assert_failed(const char *condition, co
 }
 #endif
 
-#define NPI_ASSERT_ALWAYS(condition)                                                               \
-    (__builtin_expect(!!(condition), 1) ? (void)0                                                  \
+#define NPI_ASSERT_ALWAYS(condition)              \
+    (__builtin_expect(!!(condition), 1) ? (void)0 \
                                         : npi_assert_failed(#condition, __FILE__, __LINE__))
 #define NPI_ASSERT_NEVER(condition) ((void)sizeof((condition) ? 1 : 0))
 

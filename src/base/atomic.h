@@ -18,46 +18,46 @@
 
 #if !defined(NP_ATOMIC_MODEL)
 
-#define npi_load_relaxed(p) NP_ATOMIC_CALL(atomic_load_explicit)((p), NP_ORDER_RELAXED)
-#define npi_load_acquire(p) NP_ATOMIC_CALL(atomic_load_explicit)((p), NP_ORDER_ACQUIRE)
+#define npi_load_relaxed(p)     NP_ATOMIC_CALL(atomic_load_explicit)((p), NP_ORDER_RELAXED)
+#define npi_load_acquire(p)     NP_ATOMIC_CALL(atomic_load_explicit)((p), NP_ORDER_ACQUIRE)
 #define npi_store_relaxed(p, v) NP_ATOMIC_CALL(atomic_store_explicit)((p), (v), NP_ORDER_RELAXED)
 #define npi_store_release(p, v) NP_ATOMIC_CALL(atomic_store_explicit)((p), (v), NP_ORDER_RELEASE)
 
-#define npi_exchange_acquire(p, v)                                                                 \
+#define npi_exchange_acquire(p, v) \
     NP_ATOMIC_CALL(atomic_exchange_explicit)((p), (v), NP_ORDER_ACQUIRE)
-#define npi_exchange_release(p, v)                                                                 \
+#define npi_exchange_release(p, v) \
     NP_ATOMIC_CALL(atomic_exchange_explicit)((p), (v), NP_ORDER_RELEASE)
-#define npi_exchange_acq_rel(p, v)                                                                 \
+#define npi_exchange_acq_rel(p, v) \
     NP_ATOMIC_CALL(atomic_exchange_explicit)((p), (v), NP_ORDER_ACQ_REL)
 
 /* Compare and swap; on failure *expected gets the current value, read with relaxed order
  * (acquire for the _acquire and _acq_rel forms). The weak form may fail for no reason. */
-#define npi_cas_weak_relaxed(p, expected, desired)                                                 \
-    NP_ATOMIC_CALL(atomic_compare_exchange_weak_explicit)                                          \
+#define npi_cas_weak_relaxed(p, expected, desired)        \
+    NP_ATOMIC_CALL(atomic_compare_exchange_weak_explicit) \
     ((p), (expected), (desired), NP_ORDER_RELAXED, NP_ORDER_RELAXED)
-#define npi_cas_acquire(p, expected, desired)                                                      \
-    NP_ATOMIC_CALL(atomic_compare_exchange_strong_explicit)                                        \
+#define npi_cas_acquire(p, expected, desired)               \
+    NP_ATOMIC_CALL(atomic_compare_exchange_strong_explicit) \
     ((p), (expected), (desired), NP_ORDER_ACQUIRE, NP_ORDER_ACQUIRE)
-#define npi_cas_release(p, expected, desired)                                                      \
-    NP_ATOMIC_CALL(atomic_compare_exchange_strong_explicit)                                        \
+#define npi_cas_release(p, expected, desired)               \
+    NP_ATOMIC_CALL(atomic_compare_exchange_strong_explicit) \
     ((p), (expected), (desired), NP_ORDER_RELEASE, NP_ORDER_RELAXED)
-#define npi_cas_acq_rel(p, expected, desired)                                                      \
-    NP_ATOMIC_CALL(atomic_compare_exchange_strong_explicit)                                        \
+#define npi_cas_acq_rel(p, expected, desired)               \
+    NP_ATOMIC_CALL(atomic_compare_exchange_strong_explicit) \
     ((p), (expected), (desired), NP_ORDER_ACQ_REL, NP_ORDER_ACQUIRE)
 
-#define npi_fetch_add_relaxed(p, v)                                                                \
+#define npi_fetch_add_relaxed(p, v) \
     NP_ATOMIC_CALL(atomic_fetch_add_explicit)((p), (v), NP_ORDER_RELAXED)
-#define npi_fetch_add_acq_rel(p, v)                                                                \
+#define npi_fetch_add_acq_rel(p, v) \
     NP_ATOMIC_CALL(atomic_fetch_add_explicit)((p), (v), NP_ORDER_ACQ_REL)
-#define npi_fetch_sub_release(p, v)                                                                \
+#define npi_fetch_sub_release(p, v) \
     NP_ATOMIC_CALL(atomic_fetch_sub_explicit)((p), (v), NP_ORDER_RELEASE)
-#define npi_fetch_sub_acq_rel(p, v)                                                                \
+#define npi_fetch_sub_acq_rel(p, v) \
     NP_ATOMIC_CALL(atomic_fetch_sub_explicit)((p), (v), NP_ORDER_ACQ_REL)
-#define npi_fetch_or_relaxed(p, v)                                                                 \
+#define npi_fetch_or_relaxed(p, v) \
     NP_ATOMIC_CALL(atomic_fetch_or_explicit)((p), (v), NP_ORDER_RELAXED)
-#define npi_fetch_or_acq_rel(p, v)                                                                 \
+#define npi_fetch_or_acq_rel(p, v) \
     NP_ATOMIC_CALL(atomic_fetch_or_explicit)((p), (v), NP_ORDER_ACQ_REL)
-#define npi_fetch_and_acq_rel(p, v)                                                                \
+#define npi_fetch_and_acq_rel(p, v) \
     NP_ATOMIC_CALL(atomic_fetch_and_explicit)((p), (v), NP_ORDER_ACQ_REL)
 
 #if defined(__SANITIZE_THREAD__)
@@ -70,7 +70,7 @@
 
 #if defined(NPI_TSAN)
 extern np_atomic(uint32_t) npi_tsan_fence_word;
-#define npi_fence_seq_cst()                                                                        \
+#define npi_fence_seq_cst() \
     ((void)NP_ATOMIC_CALL(atomic_fetch_add_explicit)(&npi_tsan_fence_word, 0u, NP_ORDER_SEQ_CST))
 #else
 #define npi_fence_seq_cst() NP_ATOMIC_CALL(atomic_thread_fence)(NP_ORDER_SEQ_CST)
@@ -83,8 +83,8 @@ extern np_atomic(uint32_t) npi_tsan_fence_word;
  * A plain field that one thread writes and another reads after an ordering edge. Marked so that a
  * model can check that the edge is really there; here it is an ordinary field.
  */
-#define np_plain(T) T
-#define npi_plain_get(p) (*(p))
+#define np_plain(T)         T
+#define npi_plain_get(p)    (*(p))
 #define npi_plain_set(p, v) ((void)(*(p) = (v)))
 
 #endif /* !NP_ATOMIC_MODEL */
@@ -92,8 +92,9 @@ extern np_atomic(uint32_t) npi_tsan_fence_word;
 /* One writer, many readers: a counter that only its owner adds to. No read-modify-write. */
 #define npi_owner_add(p, v) npi_store_relaxed((p), npi_load_relaxed(p) + (v))
 
-/* The size at which two fields no longer disturb each other (pairs of lines are fetched together). */
-#define NPI_CACHE_LINE 64
+/* The size at which two fields no longer disturb each other (pairs of lines are fetched together).
+ */
+#define NPI_CACHE_LINE    64
 #define NPI_FALSE_SHARING 128
 
 #if defined(__cplusplus)

@@ -1,6 +1,6 @@
 /*
- * base/text.h - building text into a caller's buffer the way snprintf counts: everything is counted,
- * what fits is written, the buffer is always closed with a NUL.
+ * base/text.h - building text into a caller's buffer the way snprintf counts: everything is
+ * counted, what fits is written, the buffer is always closed with a NUL.
  */
 #ifndef NPI_BASE_TEXT_H
 #define NPI_BASE_TEXT_H

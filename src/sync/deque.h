@@ -13,15 +13,17 @@
  *        0        tail          split            head      capacity
  *        | stolen  |   shared     |    private     |   free   |
  *
- * The private part is pushed and popped with plain loads and stores. The shared part is described by one atomic
- * word {local, split, tail}: thieves raise tail, the owner moves split, both by compare and swap of the
- * whole word, so neither fences nor mixed-size accesses are needed. A successful swap proves that the word was current,
- * and the word determines which slots are shared; indices are reused, but a slot in [tail, split) of the
- * current word always holds a published child, so a word that returned to an old value does no harm.
+ * The private part is pushed and popped with plain loads and stores. The shared part is described
+ * by one atomic word {local, split, tail}: thieves raise tail, the owner moves split, both by
+ * compare and swap of the whole word, so neither fences nor mixed-size accesses are needed. A
+ * successful swap proves that the word was current, and the word determines which slots are shared;
+ * indices are reused, but a slot in [tail, split) of the current word always holds a published
+ * child, so a word that returned to an old value does no harm.
  *
- * After Lace (van Dijk and van de Pol, "Lace: Non-blocking Split Deque for Work-Stealing", 2014). Deviations: tail and
- * split change only by compare and swap (there the owner stores its half and fences); nothing is shared until a thief is
- * known to be hungry; the `local` bit keeps the thieves of other nodes away while a strict task runs.
+ * After Lace (van Dijk and van de Pol, "Lace: Non-blocking Split Deque for Work-Stealing", 2014).
+ * Deviations: tail and split change only by compare and swap (there the owner stores its half and
+ * fences); nothing is shared until a thief is known to be hungry; the `local` bit keeps the thieves
+ * of other nodes away while a strict task runs.
  */
 #ifndef NPI_SYNC_DEQUE_H
 #define NPI_SYNC_DEQUE_H
@@ -54,7 +56,8 @@ typedef struct npi_deque {
     NPI_ALIGNED(NPI_FALSE_SHARING) npi_child *slots;
     uint32_t head;
     uint32_t split; /* the owner's copy; only the owner changes the real one */
-    /* Set by a worker that found nothing here before it sleeps; cleared by the owner when it shares. */
+    /* Set by a worker that found nothing here before it sleeps; cleared by the owner when it
+     * shares. */
     np_atomic(uint32_t) hungry;
     /* The thieves' line. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint64_t) shared; /* local:1 split:31 tail:32 */
@@ -98,8 +101,9 @@ static inline bool npi_deque_push(npi_deque *deque, np_task_fn fn, void *argumen
 /* Owner, slow half of pop: takes shared children back. False: the youngest child is stolen. */
 bool npi_deque_reclaim(npi_deque *deque);
 
-/* Owner: the youngest child if nobody took it; the slot is free afterwards but stays readable until the next push.
- * NULL: it is stolen, and deque->slots[deque->head - 1] is its slot. The deque must not be empty. */
+/* Owner: the youngest child if nobody took it; the slot is free afterwards but stays readable until
+ * the next push. NULL: it is stolen, and deque->slots[deque->head - 1] is its slot. The deque must
+ * not be empty. */
 static inline npi_child *npi_deque_pop(npi_deque *deque)
 {
     NPI_CHECK(deque->head > 0);
@@ -117,8 +121,8 @@ uint32_t npi_deque_publish(npi_deque *deque, bool all);
 /* Owner: keeps thieves of other nodes away, or lets them in again. Returns what it was before. */
 bool npi_deque_set_local(npi_deque *deque, bool local);
 
-/* Anybody: claims the oldest shared child, `home_thief` telling whether the thief is of the same node.
- * NULL: nothing to take, or another thief was faster (then *again is true). */
+/* Anybody: claims the oldest shared child, `home_thief` telling whether the thief is of the same
+ * node. NULL: nothing to take, or another thief was faster (then *again is true). */
 npi_child *npi_deque_steal(npi_deque *deque, bool home_thief, bool *again);
 
 /* Loads only; a hint except after a sequentially consistent fence (wake.h). */

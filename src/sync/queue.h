@@ -10,14 +10,15 @@
  *
  * Cells are numbered 0, 1, 2 ... for ever. `tail` (producer) counts the cells published, `head`
  * (consumers, by compare and swap) those claimed. Cell n lies in segment n / 2048; a directory of
- * 65,536 entries, indexed by the segment's number, finds it. A consumer reads a cell, then claims it;
- * because head never returns to an old value, a successful claim proves that the cell was still
- * the right one when it was read. The consumer that claims the last cell of a segment gives the segment
- * back to the pool. Segments are never unmapped while the executor lives (a slow consumer may still look at
- * one that was recycled: it reads rubbish and its claim fails), so no hazard pointers are needed.
+ * 65,536 entries, indexed by the segment's number, finds it. A consumer reads a cell, then claims
+ * it; because head never returns to an old value, a successful claim proves that the cell was still
+ * the right one when it was read. The consumer that claims the last cell of a segment gives the
+ * segment back to the pool. Segments are never unmapped while the executor lives (a slow consumer
+ * may still look at one that was recycled: it reads rubbish and its claim fails), so no hazard
+ * pointers are needed.
  *
- * The claim-after-read idea is that of Chase and Lev's deque (2005), used here from one end only; the ring of
- * segments replaces their growing array, so growth never copies.
+ * The claim-after-read idea is that of Chase and Lev's deque (2005), used here from one end only;
+ * the ring of segments replaces their growing array, so growth never copies.
  */
 #ifndef NPI_SYNC_QUEUE_H
 #define NPI_SYNC_QUEUE_H
@@ -25,9 +26,9 @@
 #include "memory/arena.h"
 #include "sync/task.h"
 
-#define NPI_SEGMENT_CELLS 2048u
-#define NPI_SEGMENT_HEADER 64u /* belongs to the pool while the segment is free */
-#define NPI_SEGMENT_BYTES (NPI_SEGMENT_HEADER + NPI_SEGMENT_CELLS * sizeof(npi_cell))
+#define NPI_SEGMENT_CELLS     2048u
+#define NPI_SEGMENT_HEADER    64u /* belongs to the pool while the segment is free */
+#define NPI_SEGMENT_BYTES     (NPI_SEGMENT_HEADER + NPI_SEGMENT_CELLS * sizeof(npi_cell))
 #define NPI_DIRECTORY_ENTRIES 65536u
 /* One segment less than the directory holds, so that a slot is never reused while claimable. */
 #define NPI_QUEUE_CELLS_MAX ((uint64_t)(NPI_DIRECTORY_ENTRIES - 1u) * NPI_SEGMENT_CELLS)
@@ -48,13 +49,13 @@ typedef struct npi_queue {
     npi_segment_pool *pool;
 } npi_queue;
 
-/* A zeroed struct, before anybody else sees it. Allocates nothing. `first` is 0 except in tests, which start near
- * the end of the numbers; it must be a multiple of NPI_SEGMENT_CELLS. */
+/* A zeroed struct, before anybody else sees it. Allocates nothing. `first` is 0 except in tests,
+ * which start near the end of the numbers; it must be a multiple of NPI_SEGMENT_CELLS. */
 void npi_queue_init(npi_queue *queue, npi_arena *arena, npi_segment_pool *pool, uint64_t first);
 
 /*
- * Producer: appends the tasks in order and publishes them together. Returns how many were taken; fewer than
- * `count` when memory or numbers ran out. Publishes with release: what the producer did
+ * Producer: appends the tasks in order and publishes them together. Returns how many were taken;
+ * fewer than `count` when memory or numbers ran out. Publishes with release: what the producer did
  * before is visible to the consumer of each task.
  */
 size_t npi_queue_put(npi_queue *queue, const npi_task *tasks, size_t count);

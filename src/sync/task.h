@@ -2,7 +2,8 @@
  * sync/task.h - a task as it is queued (one or two cells of 32 bytes) and as it is run.
  *
  * A plain task fills one cell: function, argument, group, meta. A task with a copied argument fills
- * two: the argument's bytes take the second word of the first cell and all of the second, 40 in all.
+ * two: the argument's bytes take the second word of the first cell and all of the second, 40 in
+ * all.
  *
  * Cell words are atomic because a consumer reads them before it knows that it won them (queue.h);
  * the loads are relaxed, and what was read is thrown away unless the claim succeeds.
@@ -25,8 +26,8 @@ typedef struct npi_cell {
 
 /* meta: bits 0-15 home node index, 16-17 np_task_affinity, 18-23 copied bytes, 24 padding. */
 #define NPI_META_AFFINITY_SHIFT 16
-#define NPI_META_BYTES_SHIFT 18
-#define NPI_META_PADDING (UINT64_C(1) << 24)
+#define NPI_META_BYTES_SHIFT    18
+#define NPI_META_PADDING        (UINT64_C(1) << 24)
 
 typedef struct npi_task {
     np_task_fn fn;

@@ -18,8 +18,7 @@ bool npi_token_wait(npi_token *token, uint64_t deadline)
         int error = npi_os_futex_wait(&token->state, NPI_TOKEN_ASLEEP, deadline);
         if (error == ETIMEDOUT) {
             /* A token given at the last moment counts. Acquire: pairs with npi_token_give. */
-            return npi_exchange_acquire(&token->state, (uint32_t)NPI_TOKEN_NONE) ==
-                   NPI_TOKEN_GIVEN;
+            return npi_exchange_acquire(&token->state, (uint32_t)NPI_TOKEN_NONE) == NPI_TOKEN_GIVEN;
         }
         /* Acquire: pairs with the exchange in npi_token_give. */
         if (npi_load_acquire(&token->state) == NPI_TOKEN_GIVEN) {

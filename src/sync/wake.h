@@ -2,9 +2,9 @@
  * sync/wake.h - how one worker sleeps and is woken: its token, and its node's set of sleepers.
  *
  * Who sleeps and who wakes, on one page. A worker that finds nothing enters itself in its
- * node's set, looks once more at every source of work it may take from, and sleeps on its token. Whoever makes work
- * findable looks at the set afterwards and wakes one sleeper. Both sides have a sequentially consistent fence between
- * their store and their load:
+ * node's set, looks once more at every source of work it may take from, and sleeps on its token.
+ * Whoever makes work findable looks at the set afterwards and wakes one sleeper. Both sides have a
+ * sequentially consistent fence between their store and their load:
  *
  *      the worker                          whoever brings work
  *      ----------                          -------------------
@@ -12,13 +12,14 @@
  *      FENCE                               FENCE
  *      looks at every source               looks at `searching` and at the set
  *
- * At least one of them sees the other. Without the fences both loads may read the past: the worker sleeps beside queued
- * work. The list of sources is npi_sources_look() in executor/find.c, the only place that knows it.
+ * At least one of them sees the other. Without the fences both loads may read the past: the worker
+ * sleeps beside queued work. The list of sources is npi_sources_look() in executor/find.c, the only
+ * place that knows it.
  *
- * `searching` counts the awake workers of the node that look for work. While it is not zero nobody needs to be woken: a
- * searcher finds the work, or, being the last to leave the count, looks at every source again behind a
- * fence and wakes the next one if there is more. The count is raised by the waker on behalf of the woken one, so that a burst of
- * submits wakes one worker and not all.
+ * `searching` counts the awake workers of the node that look for work. While it is not zero nobody
+ * needs to be woken: a searcher finds the work, or, being the last to leave the count, looks at
+ * every source again behind a fence and wakes the next one if there is more. The count is raised by
+ * the waker on behalf of the woken one, so that a burst of submits wakes one worker and not all.
  */
 #ifndef NPI_SYNC_WAKE_H
 #define NPI_SYNC_WAKE_H
@@ -35,8 +36,8 @@ typedef struct npi_token {
     np_atomic(uint32_t) state; /* the sleeper: NONE, ASLEEP; anybody: GIVEN */
 } npi_token;
 
-/* Any thread: the owner's current or next sleep ends. Everything before it is visible to the owner after it woke.
- * The last access to the token is the exchange; the wake uses its address only. */
+/* Any thread: the owner's current or next sleep ends. Everything before it is visible to the owner
+ * after it woke. The last access to the token is the exchange; the wake uses its address only. */
 static inline void npi_token_give(npi_token *token)
 {
     /* Release: pairs with the acquires in npi_token_wait. */
@@ -55,9 +56,9 @@ static inline void npi_token_clear(npi_token *token)
 
 /* --- the sleepers of one node -------------------------------------------------------------- */
 
-#define NPI_SLEEPER_WORDS 17u /* 64 seats each: the most workers of a node and its other seats */
+#define NPI_SLEEPER_WORDS      17u /* 64 seats each: the most workers of a node and its other seats */
 #define NPI_SEATS_PER_NODE_MAX (NPI_SLEEPER_WORDS * 64u)
-#define NPI_SLEEPER_NONE UINT32_MAX
+#define NPI_SLEEPER_NONE       UINT32_MAX
 
 typedef struct npi_sleepers {
     /* Raised and lowered by the node's workers, and by wakers on their behalf. */
@@ -77,7 +78,8 @@ static inline void npi_sleepers_enter(npi_sleepers *sleepers, uint32_t seat)
     (void)before;
 }
 
-/* Worker: takes its seat out. False: a waker has claimed it, and raised `searching` for it before. */
+/* Worker: takes its seat out. False: a waker has claimed it, and raised `searching` for it before.
+ */
 static inline bool npi_sleepers_leave(npi_sleepers *sleepers, uint32_t seat)
 {
     uint64_t bit = UINT64_C(1) << seat % 64;
@@ -85,11 +87,12 @@ static inline bool npi_sleepers_leave(npi_sleepers *sleepers, uint32_t seat)
 }
 
 /*
- * Waker: raises `searching` for a sleeper and claims it, the lowest seat first (so that the same few stay warm).
- * Returns the seat, or NPI_SLEEPER_NONE. In that case *duty is true if `searching` was raised for
- * a moment in vain and the caller, lowering it, was the last: somebody may have relied on it, so the caller must look at the
- * sources like any last searcher. Raising comes first so that the claimed worker, which may be
- * awake already, never lowers what has not been raised yet.
+ * Waker: raises `searching` for a sleeper and claims it, the lowest seat first (so that the same
+ * few stay warm). Returns the seat, or NPI_SLEEPER_NONE. In that case *duty is true if `searching`
+ * was raised for a moment in vain and the caller, lowering it, was the last: somebody may have
+ * relied on it, so the caller must look at the sources like any last searcher. Raising comes first
+ * so that the claimed worker, which may be awake already, never lowers what has not been raised
+ * yet.
  */
 uint32_t npi_sleepers_claim(npi_sleepers *sleepers, bool *duty);
 

@@ -1,0 +1,352 @@
+/*
+ * executor/executor.h - the executor from inside: nodes, inboxes, workers, and who may touch what.
+ *
+ * The way of a task: submit.c puts it into its home's inbox (or, from a worker of that node, into
+ * the worker's own queue) and wakes a sleeper if nobody is looking; worker.c takes it (find.c knows
+ * every source) and run.c runs it, counts it, and tells its group.
+ *
+ * Lifetimes: nodes, seats and queues are made by create.c before any worker starts and freed by
+ * destroy after every thread has gone; between the two, pointers to them are constant. "Seat" is
+ * the place of a worker: regular ones have a thread for as long as the executor lives, spare and
+ * guest ones now and then. A seat without a thread is empty-handed, but its own queue may still
+ * hold tasks that siblings take.
+ */
+#ifndef NPI_EXECUTOR_EXECUTOR_H
+#define NPI_EXECUTOR_EXECUTOR_H
+
+#include <numaperf/group.h>
+
+#include "base/random.h"
+#include "base/tls.h"
+#include "memory/arena.h"
+#include "metric/counters.h"
+#include "metric/stats.h"
+#include "os/lock.h"
+#include "os/os.h"
+#include "sync/deque.h"
+#include "sync/queue.h"
+#include "sync/wake.h"
+#include "topology/topology_internal.h"
+
+typedef struct np_worker npi_worker;
+typedef struct npi_node npi_node;
+
+/* --- the inbox of a node ------------------------------------------------------------------- */
+
+/*
+ * Lanes by task affinity, so that tasks other nodes may not take lie where their thieves never
+ * look. A thread keeps to one lane of each kind (by its ordinal), which gives it its order; threads
+ * that share a lane take its lock in turn.
+ */
+#define NPI_LANES_PREFERRED 16u
+#define NPI_LANES_STRICT    8u
+#define NPI_LANES_ANY       8u
+#define NPI_LANES           (NPI_LANES_PREFERRED + NPI_LANES_STRICT + NPI_LANES_ANY)
+#define NPI_MASK_PREFERRED  UINT32_C(0x0000ffff)
+#define NPI_MASK_STRICT     UINT32_C(0x00ff0000)
+#define NPI_MASK_ANY        UINT32_C(0xff000000)
+
+typedef struct npi_lane {
+    npi_queue queue; /* producer: the holder of the lock */
+    npi_lock lock;
+    bool closed; /* by lock: outsiders are refused, workers of the executor are not */
+    np_atomic(uint64_t) outside_accepted; /* tasks from outside; written by the lock's holder */
+} npi_lane;
+
+typedef struct npi_inbox {
+    npi_lane lane[NPI_LANES];
+    /* Lanes that were ever used; bits are only added, before the first task can be found. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) used;
+} npi_inbox;
+
+/* --- a node -------------------------------------------------------------------------------- */
+
+struct npi_node {
+    npi_inbox inbox;
+    npi_sleepers sleepers;
+    /* Seats in use or once used: thieves look at seats below it. Raised under seat_lock. */
+    np_atomic(uint32_t) seat_limit;
+
+    /* Constant after create. */
+    np_executor *executor;
+    np_node_id id;
+    np_node_index index;
+    uint32_t regular;    /* regular workers; 0: this node is not used */
+    uint32_t spares;     /* seats for spare workers, after the regular ones */
+    uint32_t guests;     /* seats for guest workers, after the spare ones */
+    npi_worker **seats;  /* regular + spares + guests */
+    npi_node **order;    /* nodes with workers by closeness, itself first */
+    uint8_t *order_tier; /* np_tier of each */
+    uint32_t order_count;
+    bool one_cache;  /* all its CPUs share one last-level cache */
+    np_cpu_set cpus; /* what its workers may use */
+    npi_arena arena;
+    npi_segment_pool pool;
+
+    /* By seat_lock. */
+    npi_lock seat_lock;
+    uint32_t blocked; /* workers inside np_blocking_begin .. end */
+
+    /* The gate's memory of this node as a home, by gate_lock: see gate.c. */
+    npi_lock gate_lock;
+    uint64_t gate_signature;
+    uint64_t gate_since_ns;
+
+    /* Counts by threads that are not workers (read-modify-write; they are slow paths). */
+    np_atomic(uint64_t) outside_discarded;
+    np_atomic(uint64_t) outside_wakes;
+};
+
+/* --- a worker ------------------------------------------------------------------------------ */
+
+/* What a running task is to those who ask from inside; on the stack of whoever runs it. Outlives
+ * the task's children. */
+typedef struct npi_frame {
+    np_group *group;
+    np_node_index home;
+    bool strict;
+} npi_frame;
+
+/* State of a spare or guest seat, by seat_lock. */
+enum { NPI_SEAT_EMPTY = 0, NPI_SEAT_ACTIVE, NPI_SEAT_RETIRING };
+
+struct np_worker {
+    npi_deque deque;
+    npi_queue queue; /* producer: this worker; first in, first out */
+
+    /* The owner's alone. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) npi_frame *frame; /* of the running task; NULL between tasks */
+    uint32_t join_base;                              /* np_join does not go below it */
+    uint32_t inline_forks; /* children run at once because the deque was full */
+    uint32_t tick;         /* tasks taken; the inbox has its turn every 61 */
+    uint32_t lane_cursor;
+    uint32_t blocking_depth;
+    bool deque_local; /* the deque's local bit */
+    bool armed;       /* it is the watcher of the gate */
+    npi_random random;
+    npi_counters counters;
+    np_atomic(uint64_t) ended; /* executed + discarded; release, see idle.c */
+
+    /* Shared. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) npi_token token;
+    np_atomic(uint32_t) seat_state; /* by the node's seat_lock, read by the owner without it */
+    np_atomic(uint32_t) activity;   /* npi_worker_state: the owner writes, snapshots read */
+    np_atomic(uint32_t) placed;     /* spare: 1 once its thread has taken the seat */
+    np_atomic(uint64_t) thread_id;
+
+    bool away; /* inside np_blocking_begin .. end; by the node's seat_lock */
+
+    /* Constant. */
+    np_executor *executor;
+    npi_node *node;
+    uint32_t seat;  /* within the node */
+    uint32_t index; /* within the executor */
+    np_worker_kind kind;
+    int32_t cpu;                     /* wanted; NP_CPU_NONE: the node's set */
+    uint32_t cache_begin, cache_end; /* seats whose CPU shares its last-level cache */
+
+    /* By the thread at start, read after it reported. */
+    npi_os_thread thread;
+    bool has_thread;
+    np_enforcement binding;
+    np_cpu_set cpus;
+    np_status start_status;
+    int start_errno;
+    char start_detail[NPI_DETAIL_CAPACITY];
+    char name[16];
+    npi_child *slots;
+};
+
+/* --- the executor -------------------------------------------------------------------------- */
+
+/* The options as they stand after defaults and environment; see options.h. */
+typedef struct npi_settings {
+    np_executor_options public_options; /* pointers in it are not used after create */
+    char thread_name[16];
+    uint32_t spare_workers;
+    uint32_t guest_workers;
+    uint32_t spin_ns;
+    uint32_t gate_backlog;
+    uint64_t gate_age_ns;
+} npi_settings;
+
+enum { NPI_PHASE_STARTING = 0, NPI_PHASE_GO, NPI_PHASE_ABORT };
+
+struct np_executor {
+    /* Read by every submit, written at the ends of its life. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) closed; /* no more tasks from outside */
+    np_atomic(uint32_t) discarding; /* a timed shutdown's deadline passed: tasks are handed back */
+    np_atomic(uint32_t) stopping;   /* nothing is left: workers leave */
+    /* Changed when workers go to sleep or wake. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) sleeping; /* workers in any node's set */
+    np_atomic(uint32_t) armed;        /* 1: a sleeper watches what the gate refused */
+    np_atomic(uint32_t) idle_waiters; /* threads in wait_idle or shutdown */
+
+    /* Constant after create. */
+    NPI_ALIGNED(NPI_FALSE_SHARING)
+    uint64_t identity; /* unique among all executors of the process */
+    uint64_t created_ns;
+    uint32_t process; /* npi_os_process_generation() of its maker */
+    np_topology *topology;
+    npi_settings settings;
+    uint32_t node_count;  /* of the topology */
+    npi_node **nodes;     /* by node index */
+    np_node_index *by_id; /* node index by id, NP_NODE_INDEX_NONE; by_id_count entries */
+    uint32_t by_id_count;
+    uint32_t regular_count;
+    uint32_t seat_count;
+    npi_worker **seats; /* by worker index: regular, spare, guest */
+
+    /* Start-up. */
+    np_atomic(uint32_t) phase;
+    np_atomic(uint32_t) reports; /* workers that have reported in this phase */
+
+    /* Waiting and shutdown. */
+    npi_lock idle_lock;
+    struct npi_idle_waiter *idle_list; /* by idle_lock */
+    npi_lock shutdown_lock;            /* one shutdown at a time */
+    bool stopped;                      /* by shutdown_lock */
+    np_atomic(uint32_t) guests_inside; /* threads in np_worker_run */
+};
+
+static inline npi_worker *npi_worker_self(void)
+{
+    return npi_tls_self()->worker;
+}
+
+/* The calling thread's worker if it belongs to this executor. */
+static inline npi_worker *npi_worker_of(const np_executor *executor)
+{
+    npi_worker *worker = npi_worker_self();
+    return worker != NULL && worker->executor == executor ? worker : NULL;
+}
+
+static inline npi_worker *npi_node_seat(npi_node *node, uint32_t seat)
+{
+    return node->seats[seat];
+}
+
+/* NP_ERR_INVALID_ARGUMENT for NULL, NP_ERR_FORKED in a forked child. */
+np_status npi_executor_check(const np_executor *executor);
+
+/* All seats: the bound of np_current_worker_index(). */
+uint32_t npi_executor_seat_count(const np_executor *executor);
+
+/* --- find.c: every source of work ----------------------------------------------------------- */
+
+typedef enum npi_found { NPI_FOUND_NOTHING = 0, NPI_FOUND_TASK, NPI_FOUND_CHILD } npi_found;
+
+typedef struct npi_work {
+    npi_task task;     /* NPI_FOUND_TASK */
+    npi_child *child;  /* NPI_FOUND_CHILD */
+    npi_worker *owner; /* of the child */
+} npi_work;
+
+/* Own queue and own inbox: what a busy worker takes next, without looking at anybody else. */
+bool npi_find_local(npi_worker *worker, npi_task *out);
+/* Everything the worker may take, nearest first. */
+npi_found npi_find_anywhere(npi_worker *worker, npi_work *out);
+/* The children of one victim. */
+bool npi_find_child_of(npi_worker *worker, npi_worker *victim, npi_work *out);
+
+typedef enum npi_look_kind {
+    NPI_LOOK_NOTHING = 0,
+    NPI_LOOK_REFUSED, /* only tasks that the gate keeps at home for now */
+    NPI_LOOK_WORK
+} npi_look_kind;
+
+typedef struct npi_look {
+    npi_look_kind kind;
+    npi_node *at;   /* where it lies */
+    bool may_leave; /* workers of other nodes may take it */
+    bool gated;     /* ... if the gate lets them */
+} npi_look;
+
+/*
+ * Loads only: is there anything a worker of `node` may take? The one list of sources.
+ * Owners whose children are all private are told (hungry) that somebody would take one.
+ */
+npi_look npi_sources_look(npi_node *node);
+
+/* Tasks queued for the node, stealable or not. */
+uint64_t npi_node_queued(npi_node *node);
+/* Only those that other nodes may take through the gate. */
+uint64_t npi_node_queued_gated(npi_node *node);
+/* Changes whenever one of these is taken. */
+uint64_t npi_node_signature(npi_node *node);
+
+/* --- gate.c: may a task leave its home for this node ---------------------------------------- */
+
+typedef enum npi_gate { NPI_GATE_SHUT = 0, NPI_GATE_BACKLOG, NPI_GATE_AGE, NPI_GATE_OPEN } npi_gate;
+npi_gate npi_gate_ask(npi_node *home);
+bool npi_gate_backlog(npi_node *home);
+
+/* --- wakeup.c: who is woken ------------------------------------------------------------------ */
+
+/* After a task was made findable at `home`; fences itself. */
+void npi_wake_for_task(npi_node *home, np_task_affinity affinity, npi_worker *self);
+/* After children were shared by a worker of `home`. */
+void npi_wake_for_child(npi_node *home, npi_worker *self);
+/* The duty of whoever leaves `searching` last: fences, looks from `node`, wakes the next. */
+void npi_wake_next(npi_node *node, npi_worker *self);
+
+/* --- idle.c ----------------------------------------------------------------------------------- */
+
+/* True if at some moment during the call no accepted task was queued or running. */
+bool npi_executor_is_quiescent(np_executor *executor);
+/* Called by whoever may have brought quiescence about. */
+void npi_idle_check(np_executor *executor);
+np_status npi_idle_wait(np_executor *executor, uint64_t deadline);
+uint64_t npi_executor_accepted(np_executor *executor);
+uint64_t npi_executor_ended(np_executor *executor);
+
+/* --- run.c ------------------------------------------------------------------------------------ */
+
+void npi_run_task(npi_worker *worker, npi_task *task);
+void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owner);
+/* Hands a task back instead of running it; `worker` NULL: an outside thread. Does not count it as
+ * ended. */
+void npi_discard_task(np_executor *executor, npi_worker *worker, npi_task *task,
+                      np_discard_reason reason);
+
+/* --- worker.c: searching and sleeping ----------------------------------------------------------
+ */
+
+/* What ends a search besides work. Asked on the worker's thread, often; must be cheap. */
+typedef bool (*npi_until_fn)(npi_worker *worker, void *context);
+
+/*
+ * Looks for work, then sleeps, until there is some or until(context). Returns NPI_FOUND_NOTHING
+ * only because of `until` or of the deadline. Whoever makes `until` true must give the worker's
+ * token afterwards. Alone: looks for no work at all.
+ */
+npi_found npi_worker_search(npi_worker *worker, npi_until_fn until, void *context,
+                            uint64_t deadline, bool alone, npi_work *out);
+/* Runs what a search found. */
+void npi_worker_run_found(npi_worker *worker, npi_found found, npi_work *work);
+/* Works until `until`; the body of every worker thread. */
+void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context);
+/* Helps until `until` or the deadline; false: the deadline. For waits inside tasks. */
+bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline,
+                     bool alone);
+/* The seat's thread goes: what its queue still holds must not be stranded. */
+void npi_worker_leave(npi_worker *worker);
+
+/* --- seat.c: threads on seats --------------------------------------------------------------------
+ */
+
+/* Places the calling thread on its seat: name, pin, verify. Fills the start_ and binding fields. */
+void npi_seat_place(npi_worker *worker);
+np_status npi_seat_start_thread(npi_worker *worker, npi_os_thread_fn body);
+void npi_seat_info(npi_worker *worker, np_worker_info *out);
+/* Calls the start or stop hook, if any, on the calling thread. */
+void npi_seat_hook(npi_worker *worker, bool start);
+/* Wakes every seat, so that it sees a flag. */
+void npi_seats_notice(np_executor *executor);
+
+/* --- spare.c -------------------------------------------------------------------------------------
+ */
+
+void npi_spares_join(np_executor *executor);
+
+#endif

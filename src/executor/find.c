@@ -1,0 +1,335 @@
+/*
+ * executor/find.c - where work is found. The only file that knows every source of work:
+ *
+ *   1. the worker's own queue                 (tasks it submitted to its own node)
+ *   2. its node's inbox                       (tasks from outside and from other nodes)
+ *   3. its own shared children                (while it waits inside a task)
+ *   4. its siblings' children and queues
+ *   5. other nodes: children, `any` tasks, and, through the gate, preferred tasks in inbox and
+ * queues
+ *
+ * npi_find_anywhere takes from them, npi_sources_look only looks. A new source belongs into both,
+ * and its producer must call npi_wake_for_task or npi_wake_for_child; otherwise a wake-up is lost.
+ */
+#include "executor/executor.h"
+
+/* The inbox has its turn at least this often, so that nothing in it waits for ever behind work that
+ * the worker breeds itself. 61: prime, as in Go's scheduler. */
+#define INBOX_TURN 61u
+
+static bool take_from_lanes(npi_worker *worker, npi_node *node, uint32_t mask, npi_task *out)
+{
+    uint32_t used = npi_load_relaxed(&node->inbox.used) & mask;
+    if (used == 0)
+        return false;
+    /* Lanes in turn: those at or above the cursor first. */
+    uint32_t cursor = worker->lane_cursor % NPI_LANES;
+    uint32_t high = used & ~((UINT32_C(1) << cursor) - 1u);
+    uint32_t passes[2] = {high, used & ~high};
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (uint32_t left = passes[pass]; left != 0; left &= left - 1) {
+            uint32_t lane = (uint32_t)__builtin_ctz(left);
+            npi_queue *queue = &node->inbox.lane[lane].queue;
+            if (!npi_queue_is_empty(queue) && npi_queue_take(queue, out)) {
+                worker->lane_cursor = lane + 1;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool lanes_hold(npi_node *node, uint32_t mask)
+{
+    for (uint32_t left = npi_load_relaxed(&node->inbox.used) & mask; left != 0; left &= left - 1)
+        if (!npi_queue_is_empty(&node->inbox.lane[__builtin_ctz(left)].queue))
+            return true;
+    return false;
+}
+
+bool npi_find_local(npi_worker *worker, npi_task *out)
+{
+    bool inbox_first = ++worker->tick % INBOX_TURN == 0;
+    if (inbox_first && take_from_lanes(worker, worker->node, UINT32_MAX, out))
+        return true;
+    if (!npi_queue_is_empty(&worker->queue) && npi_queue_take(&worker->queue, out))
+        return true;
+    return !inbox_first && take_from_lanes(worker, worker->node, UINT32_MAX, out);
+}
+
+/* --- other workers ------------------------------------------------------------------------- */
+
+static np_tier tier_within(const npi_worker *worker, const npi_worker *victim)
+{
+    if (worker->node->one_cache)
+        return NP_TIER_CACHE;
+    return victim->seat >= worker->cache_begin && victim->seat < worker->cache_end ? NP_TIER_CACHE
+                                                                                   : NP_TIER_NODE;
+}
+
+static void make_hungry(npi_worker *victim)
+{
+    /* Loaded first: the owner reads it at every fork, so it must not be written for nothing. */
+    if (npi_load_relaxed(&victim->deque.hungry) == 0)
+        npi_store_relaxed(&victim->deque.hungry, 1u); /* a request, publishes nothing */
+}
+
+static bool take_child(npi_worker *worker, npi_worker *victim, np_tier tier, npi_work *out)
+{
+    bool again;
+    do {
+        npi_child *child = npi_deque_steal(&victim->deque, victim->node == worker->node, &again);
+        if (child != NULL) {
+            npi_store_relaxed(&child->thief, (void *)worker); /* a hint for stealing back */
+            out->child = child;
+            out->owner = victim;
+            if (victim != worker)
+                npi_count(&worker->counters,
+                          (np_counter)(NP_COUNTER_FORKS_STOLEN_CACHE + (int)tier), 1);
+            return true;
+        }
+    } while (again);
+    if (victim != worker)
+        make_hungry(victim);
+    return false;
+}
+
+bool npi_find_child_of(npi_worker *worker, npi_worker *victim, npi_work *out)
+{
+    np_steal_policy policy = worker->executor->settings.public_options.steal_policy;
+    np_tier tier = victim->node == worker->node
+                       ? tier_within(worker, victim)
+                       : npi_topology_node_tier_at(worker->executor->topology, worker->node->index,
+                                                   victim->node->index);
+    if (victim->node != worker->node && policy == NP_STEAL_LOCAL_ONLY)
+        return false;
+    return take_child(worker, victim, tier, out);
+}
+
+static bool take_queued(npi_worker *worker, npi_worker *victim, np_tier tier, npi_work *out)
+{
+    if (npi_queue_is_empty(&victim->queue) || !npi_queue_take(&victim->queue, &out->task))
+        return false;
+    npi_count(&worker->counters, (np_counter)(NP_COUNTER_STOLEN_CACHE + (int)tier), 1);
+    return true;
+}
+
+/* Seats begin .. end - 1 of one node, from a random one on. */
+static npi_found visit_seats(npi_worker *worker, npi_node *node, uint32_t begin, uint32_t end,
+                             bool tasks, np_tier other_tier, npi_work *out)
+{
+    uint32_t count = end > begin ? end - begin : 0;
+    uint32_t seat = count > 1 ? begin + npi_random_below(&worker->random, count) : begin;
+    for (uint32_t i = 0; i < count; i++, seat = seat + 1 == end ? begin : seat + 1) {
+        npi_worker *victim = npi_node_seat(node, seat);
+        if (victim == worker)
+            continue;
+        np_tier tier = node == worker->node ? tier_within(worker, victim) : other_tier;
+        if (take_child(worker, victim, tier, out))
+            return NPI_FOUND_CHILD;
+        if (tasks && take_queued(worker, victim, tier, out))
+            return NPI_FOUND_TASK;
+    }
+    return NPI_FOUND_NOTHING;
+}
+
+static npi_found visit_siblings(npi_worker *worker, npi_work *out)
+{
+    npi_node *node = worker->node;
+    /* Acquire: a seat below the limit has been set up (seat.c). */
+    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    npi_found found = NPI_FOUND_NOTHING;
+    if (!node->one_cache && worker->cache_end - worker->cache_begin < limit)
+        found = visit_seats(worker, node, worker->cache_begin, worker->cache_end, true,
+                            NP_TIER_CACHE, out);
+    if (found == NPI_FOUND_NOTHING)
+        found = visit_seats(worker, node, 0, limit, true, NP_TIER_NODE, out);
+    return found;
+}
+
+/* --- other nodes --------------------------------------------------------------------------- */
+
+static bool tasks_behind_gate(npi_node *node)
+{
+    if (lanes_hold(node, NPI_MASK_PREFERRED))
+        return true;
+    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    for (uint32_t seat = 0; seat < limit; seat++)
+        if (!npi_queue_is_empty(&npi_node_seat(node, seat)->queue))
+            return true;
+    return false;
+}
+
+static npi_gate ask_gate(npi_worker *worker, npi_node *home)
+{
+    if (worker->executor->settings.public_options.steal_policy == NP_STEAL_ANY)
+        return NPI_GATE_OPEN;
+    if (!tasks_behind_gate(home))
+        return NPI_GATE_SHUT;
+    npi_gate gate = npi_gate_ask(home);
+    if (gate == NPI_GATE_SHUT)
+        npi_count(&worker->counters, NP_COUNTER_GATE_REFUSED, 1);
+    return gate;
+}
+
+static npi_found count_away(npi_worker *worker, np_tier tier, np_counter reason, bool from_lane)
+{
+    if (from_lane)
+        npi_count(&worker->counters, (np_counter)(NP_COUNTER_STOLEN_CACHE + (int)tier), 1);
+    npi_count(&worker->counters, reason, 1);
+    return NPI_FOUND_TASK;
+}
+
+static npi_found visit_node(npi_worker *worker, npi_node *node, np_tier tier, npi_work *out)
+{
+    if (take_from_lanes(worker, node, NPI_MASK_ANY, &out->task))
+        return count_away(worker, tier, NP_COUNTER_AWAY_ANY, true);
+
+    npi_gate gate = ask_gate(worker, node);
+    np_counter reason = gate == NPI_GATE_OPEN      ? NP_COUNTER_AWAY_ANY
+                        : gate == NPI_GATE_BACKLOG ? NP_COUNTER_AWAY_BACKLOG
+                                                   : NP_COUNTER_AWAY_AGE;
+    bool open = gate != NPI_GATE_SHUT;
+    if (open && take_from_lanes(worker, node, NPI_MASK_PREFERRED, &out->task))
+        return count_away(worker, tier, reason, true);
+    npi_found found = visit_seats(worker, node, 0, npi_load_acquire(&node->seat_limit), open, tier,
+                                  out);
+    if (found == NPI_FOUND_TASK)
+        return count_away(worker, tier, reason, false);
+    return found;
+}
+
+static npi_found visit_other_nodes(npi_worker *worker, npi_work *out)
+{
+    npi_node *node = worker->node;
+    np_steal_policy policy = worker->executor->settings.public_options.steal_policy;
+    uint32_t others = node->order_count - 1;
+    if (policy == NP_STEAL_LOCAL_ONLY || others == 0)
+        return NPI_FOUND_NOTHING;
+    /* By closeness; under `any` from a random one on, so that thieves do not walk in step. */
+    uint32_t start = policy == NP_STEAL_ANY ? npi_random_below(&worker->random, others) : 0;
+    for (uint32_t i = 0; i < others; i++) {
+        uint32_t place = 1 + (start + i) % others;
+        npi_found found = visit_node(worker, node->order[place], (np_tier)node->order_tier[place],
+                                     out);
+        if (found != NPI_FOUND_NOTHING)
+            return found;
+    }
+    return NPI_FOUND_NOTHING;
+}
+
+npi_found npi_find_anywhere(npi_worker *worker, npi_work *out)
+{
+    if (npi_find_local(worker, &out->task))
+        return NPI_FOUND_TASK;
+    if (npi_deque_has_shared(&worker->deque, true) &&
+        take_child(worker, worker, NP_TIER_CACHE, out))
+        return NPI_FOUND_CHILD;
+    npi_found found = visit_siblings(worker, out);
+    return found != NPI_FOUND_NOTHING ? found : visit_other_nodes(worker, out);
+}
+
+/* --- looking without taking ------------------------------------------------------------------ */
+
+static bool look_at_seats(npi_node *node, bool home, npi_look *look)
+{
+    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    bool queued = false;
+    for (uint32_t seat = 0; seat < limit; seat++) {
+        npi_worker *victim = npi_node_seat(node, seat);
+        if (npi_deque_has_shared(&victim->deque, home)) {
+            *look = (npi_look){NPI_LOOK_WORK, node, npi_deque_has_shared(&victim->deque, false),
+                               false};
+            return true;
+        }
+        if (npi_load_relaxed(&victim->activity) == NPI_WORKER_AWAKE)
+            make_hungry(victim);
+        queued = queued || !npi_queue_is_empty(&victim->queue);
+    }
+    if (queued && home)
+        *look = (npi_look){NPI_LOOK_WORK, node, true, true};
+    return queued && home;
+}
+
+static npi_look look_at_home(npi_node *node)
+{
+    npi_look look = {NPI_LOOK_NOTHING, node, false, false};
+    if (lanes_hold(node, NPI_MASK_ANY))
+        look = (npi_look){NPI_LOOK_WORK, node, true, false};
+    else if (look_at_seats(node, true, &look))
+        return look;
+    else if (lanes_hold(node, NPI_MASK_PREFERRED))
+        look = (npi_look){NPI_LOOK_WORK, node, true, true};
+    else if (lanes_hold(node, NPI_MASK_STRICT))
+        look = (npi_look){NPI_LOOK_WORK, node, false, false};
+    return look;
+}
+
+static npi_look look_abroad(npi_node *other, np_steal_policy policy)
+{
+    npi_look look = {NPI_LOOK_NOTHING, other, true, false};
+    if (lanes_hold(other, NPI_MASK_ANY)) {
+        look.kind = NPI_LOOK_WORK;
+        return look;
+    }
+    if (look_at_seats(other, false, &look))
+        return look;
+    if (!tasks_behind_gate(other))
+        return look;
+    look.gated = policy != NP_STEAL_ANY;
+    look.kind = !look.gated || npi_gate_ask(other) != NPI_GATE_SHUT ? NPI_LOOK_WORK
+                                                                    : NPI_LOOK_REFUSED;
+    return look;
+}
+
+npi_look npi_sources_look(npi_node *node)
+{
+    np_steal_policy policy = node->executor->settings.public_options.steal_policy;
+    npi_look best = look_at_home(node);
+    if (best.kind == NPI_LOOK_WORK || policy == NP_STEAL_LOCAL_ONLY)
+        return best;
+    for (uint32_t i = 1; i < node->order_count; i++) {
+        npi_look look = look_abroad(node->order[i], policy);
+        if (look.kind == NPI_LOOK_WORK)
+            return look;
+        if (best.kind == NPI_LOOK_NOTHING && look.kind == NPI_LOOK_REFUSED)
+            best = look;
+    }
+    return best;
+}
+
+/* --- sums ------------------------------------------------------------------------------------ */
+
+static uint64_t lanes_depth(npi_node *node, uint32_t mask)
+{
+    uint64_t sum = 0;
+    for (uint32_t left = npi_load_relaxed(&node->inbox.used) & mask; left != 0; left &= left - 1)
+        sum += npi_queue_depth(&node->inbox.lane[__builtin_ctz(left)].queue);
+    return sum;
+}
+
+uint64_t npi_node_queued_gated(npi_node *node)
+{
+    uint64_t sum = lanes_depth(node, NPI_MASK_PREFERRED);
+    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    for (uint32_t seat = 0; seat < limit; seat++)
+        sum += npi_queue_depth(&npi_node_seat(node, seat)->queue);
+    return sum;
+}
+
+uint64_t npi_node_queued(npi_node *node)
+{
+    return npi_node_queued_gated(node) + lanes_depth(node, NPI_MASK_STRICT | NPI_MASK_ANY);
+}
+
+uint64_t npi_node_signature(npi_node *node)
+{
+    uint64_t sum = 0;
+    for (uint32_t left = npi_load_relaxed(&node->inbox.used) & NPI_MASK_PREFERRED; left != 0;
+         left &= left - 1)
+        sum += npi_queue_signature(&node->inbox.lane[__builtin_ctz(left)].queue);
+    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    for (uint32_t seat = 0; seat < limit; seat++)
+        sum += npi_queue_signature(&npi_node_seat(node, seat)->queue);
+    return sum;
+}

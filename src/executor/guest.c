@@ -1,0 +1,138 @@
+/*
+ * executor/guest.c - a caller's own thread as a worker for a while.
+ */
+#include "base/alloc.h"
+#include "base/status.h"
+#include "executor/lifecycle.h"
+
+struct np_leave {
+    npi_lock lock;
+    bool pulled; /* by lock; `flag` is its copy for the guest's own reads */
+    np_atomic(uint32_t) flag;
+    npi_worker *worker; /* by lock: the seat of the thread inside np_worker_run, or NULL */
+};
+
+np_status np_leave_create(np_leave **out)
+{
+    if (out == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_leave_create: out is NULL");
+    np_leave *leave = npi_alloc(sizeof *leave, 0);
+    *out = leave;
+    if (leave == NULL)
+        return npi_fail_memory(sizeof *leave, "a leave token");
+    npi_lock_init(&leave->lock);
+    npi_atomic_init(&leave->flag, 0u);
+    return NP_OK;
+}
+
+void np_leave_now(np_leave *leave)
+{
+    if (leave == NULL)
+        return;
+    npi_lock_acquire(&leave->lock);
+    leave->pulled = true;
+    npi_store_release(&leave->flag, 1u);
+    /* Under the lock: the guest takes its seat out of the struct before it goes. */
+    if (leave->worker != NULL)
+        npi_token_give(&leave->worker->token);
+    npi_lock_release(&leave->lock);
+}
+
+void np_leave_destroy(np_leave *leave)
+{
+    if (leave == NULL)
+        return;
+    /* Through the lock: somebody may still be inside np_leave_now. */
+    npi_lock_acquire(&leave->lock);
+    npi_lock_release(&leave->lock);
+    npi_free(leave, sizeof *leave);
+}
+
+static void connect(np_leave *leave, npi_worker *worker)
+{
+    if (leave == NULL)
+        return;
+    npi_lock_acquire(&leave->lock);
+    leave->worker = worker;
+    npi_lock_release(&leave->lock);
+}
+
+static bool told_to_leave(npi_worker *worker, void *context)
+{
+    np_leave *leave = context;
+    /* Acquire: pairs with np_leave_now and with stop() in shutdown.c. */
+    return (leave != NULL && npi_load_acquire(&leave->flag) != 0) ||
+           npi_load_acquire(&worker->executor->stopping) != 0;
+}
+
+static np_status take_seat(np_executor *executor, np_node_id id, npi_worker **out)
+{
+    np_node_index index = np_topology_node_index(executor->topology, id);
+    if (index == NP_NODE_INDEX_NONE)
+        return npi_fail(NP_ERR_INVALID_NODE, "there is no NUMA node %d", (int)id);
+    npi_node *node = executor->nodes[index];
+    if (node->regular == 0)
+        return npi_fail(NP_ERR_NODE_HAS_NO_WORKER, "NUMA node %d has no worker in this executor",
+                        (int)id);
+    npi_lock_acquire(&node->seat_lock);
+    npi_worker *seat = NULL;
+    for (uint32_t i = 0; i < node->guests && seat == NULL; i++) {
+        npi_worker *candidate = npi_node_seat(node, node->regular + node->spares + i);
+        if (npi_load_relaxed(&candidate->seat_state) == NPI_SEAT_EMPTY)
+            seat = candidate;
+    }
+    if (seat != NULL) {
+        npi_store_relaxed(&seat->seat_state, (uint32_t)NPI_SEAT_ACTIVE);
+        if (npi_load_relaxed(&node->seat_limit) <= seat->seat) /* release: the seat is set up */
+            npi_store_release(&node->seat_limit, seat->seat + 1);
+    }
+    npi_lock_release(&node->seat_lock);
+    *out = seat;
+    if (seat == NULL)
+        return npi_fail(NP_ERR_LIMIT, "all %u guest seats of NUMA node %d are taken", node->guests,
+                        (int)id);
+    return NP_OK;
+}
+
+static void leave_seat(npi_worker *worker)
+{
+    npi_lock_acquire(&worker->node->seat_lock);
+    npi_store_relaxed(&worker->seat_state, (uint32_t)NPI_SEAT_EMPTY);
+    npi_store_relaxed(&worker->thread_id, (uint64_t)0);
+    npi_lock_release(&worker->node->seat_lock);
+}
+
+np_status np_worker_run(np_executor *executor, np_node_id node, np_leave *leave)
+{
+    np_status status = npi_executor_check(executor);
+    if (status != NP_OK)
+        return status;
+    if (npi_worker_self() != NULL)
+        return npi_fail(NP_ERR_FROM_WORKER,
+                        "np_worker_run: the calling thread is a worker already");
+    /* Counted before `closed` is read, so that a shutdown that does not see us is seen by us
+     * (stop() reads after its store; both sides are behind a fence). */
+    npi_fetch_add_acq_rel(&executor->guests_inside, 1u);
+    npi_fence_seq_cst();
+    npi_worker *worker = NULL;
+    if (npi_load_acquire(&executor->closed) != 0)
+        status = npi_fail(NP_ERR_SHUT_DOWN, "the executor is shut down or shutting down");
+    else
+        status = take_seat(executor, node, &worker);
+    if (status == NP_OK) {
+        npi_tls_self()->worker = worker;
+        npi_seat_place(worker);
+        npi_seat_hook(worker, true);
+        connect(leave, worker);
+        npi_worker_loop(worker, told_to_leave, leave);
+        connect(leave, NULL);
+        npi_worker_leave(worker);
+        npi_seat_hook(worker, false);
+        npi_tls_self()->worker = NULL;
+        leave_seat(worker);
+    }
+    /* The last access to the executor; the wake uses the address only. */
+    if (npi_fetch_sub_acq_rel(&executor->guests_inside, 1u) == 1)
+        npi_os_futex_wake(&executor->guests_inside, UINT32_MAX);
+    return status;
+}

@@ -1,0 +1,189 @@
+/*
+ * executor/inspect.c - questions about an executor, and what a task may ask about itself.
+ */
+#include "base/status.h"
+#include "base/text.h"
+#include "executor/lifecycle.h"
+
+static np_executor *inside(const np_executor *executor)
+{
+    return (np_executor *)(uintptr_t)executor; /* reads of its atomics need a non-const pointer */
+}
+
+uint32_t npi_executor_seat_count(const np_executor *executor)
+{
+    return executor == NULL ? 0 : executor->seat_count;
+}
+
+uint32_t np_executor_worker_count(const np_executor *executor)
+{
+    return executor == NULL ? 0 : executor->regular_count;
+}
+
+uint32_t np_executor_node_worker_count(const np_executor *executor, np_node_id node)
+{
+    if (executor == NULL)
+        return 0;
+    np_node_index index = npi_topology_node_index(executor->topology, node);
+    return index == NP_NODE_INDEX_NONE ? 0 : executor->nodes[index]->regular;
+}
+
+size_t np_executor_nodes(const np_executor *executor, np_node_id *out, size_t capacity)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; executor != NULL && i < executor->node_count; i++) {
+        if (executor->nodes[i]->regular == 0)
+            continue;
+        if (count < capacity && out != NULL)
+            out[count] = executor->nodes[i]->id;
+        count++;
+    }
+    return count;
+}
+
+uint32_t np_executor_node_count(const np_executor *executor)
+{
+    return (uint32_t)np_executor_nodes(executor, NULL, 0);
+}
+
+np_steal_policy np_executor_steal_policy(const np_executor *executor)
+{
+    return executor == NULL ? NP_STEAL_LOCAL_THEN_SOCKET_THEN_REMOTE
+                            : executor->settings.public_options.steal_policy;
+}
+
+np_hard_mode np_executor_hard_mode(const np_executor *executor)
+{
+    return executor == NULL ? NP_HARD_MODE_SOFT : executor->settings.public_options.hard_mode;
+}
+
+const np_topology *np_executor_topology(const np_executor *executor)
+{
+    return executor == NULL ? NULL : executor->topology;
+}
+
+np_status np_executor_worker_info(const np_executor *executor, uint32_t index, np_worker_info *out)
+{
+    if (executor == NULL || out == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_executor_worker_info: %s is NULL",
+                        executor == NULL ? "executor" : "out");
+    if (index >= executor->regular_count)
+        return npi_fail(NP_ERR_NOT_FOUND, "there is no worker %u, only 0 to %u", index,
+                        executor->regular_count - 1);
+    npi_seat_info(executor->seats[index], out);
+    return NP_OK;
+}
+
+np_status np_executor_load_now(const np_executor *executor, np_executor_load *out)
+{
+    if (executor == NULL || out == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_executor_load_now: %s is NULL",
+                        executor == NULL ? "executor" : "out");
+    np_executor *self = inside(executor);
+    /* Ends before acceptances (idle.c), so that accepted is never behind. */
+    uint64_t ended = npi_executor_ended(self);
+    uint64_t discarded = 0, queued = 0;
+    for (uint32_t i = 0; i < self->seat_count; i++)
+        discarded += npi_counter_read(&self->seats[i]->counters, NP_COUNTER_DISCARDED);
+    for (uint32_t i = 0; i < self->node_count; i++) {
+        discarded += npi_load_relaxed(&self->nodes[i]->outside_discarded);
+        queued += npi_node_queued(self->nodes[i]);
+    }
+    uint64_t accepted = npi_executor_accepted(self);
+    if (discarded > ended)
+        discarded = ended;
+    uint64_t open = accepted - ended;
+    out->accepted = accepted;
+    out->discarded = discarded;
+    out->executed = ended - discarded;
+    out->queued = queued < open ? queued : open;
+    out->running = open - out->queued;
+    return NP_OK;
+}
+
+uint64_t np_executor_pending(const np_executor *executor)
+{
+    if (executor == NULL)
+        return 0;
+    uint64_t ended = npi_executor_ended(inside(executor));
+    return npi_executor_accepted(inside(executor)) - ended;
+}
+
+/* --- words --------------------------------------------------------------------------------------
+ */
+
+static void describe_worker(npi_text *text, npi_worker *worker)
+{
+    char cpus[128];
+    (void)np_cpu_set_print(&worker->cpus, cpus, sizeof cpus);
+    npi_text_add(text, "    worker %-4u %-15s CPU %-10s binding %s", worker->index, worker->name,
+                 cpus, np_enforcement_level_name(worker->binding.level));
+    if (worker->binding.level != NP_ENFORCEMENT_STRICT)
+        npi_text_add(text, ": %s", np_reason_text(worker->binding.reason));
+    npi_text_add(text, "\n");
+}
+
+size_t np_executor_describe(const np_executor *executor, char *buffer, size_t capacity)
+{
+    npi_text text;
+    npi_text_begin(&text, buffer, capacity);
+    if (executor == NULL)
+        return 0;
+    npi_text_add(&text, "executor: %u workers on %u nodes, policy %s, hard mode %s, binding %s%s\n",
+                 executor->regular_count, np_executor_node_count(executor),
+                 np_steal_policy_name(np_executor_steal_policy(executor)),
+                 np_hard_mode_name(np_executor_hard_mode(executor)),
+                 np_binding_name(executor->settings.public_options.binding),
+                 npi_topology_is_virtual(executor->topology) ? ", virtual topology" : "");
+    for (uint32_t i = 0; i < executor->node_count; i++) {
+        npi_node *node = executor->nodes[i];
+        if (node->regular == 0) {
+            npi_text_add(&text, "  node %d: no worker; its work goes to node %d\n", (int)node->id,
+                         (int)node->order[0]->id);
+            continue;
+        }
+        npi_text_add(&text, "  node %d: %u workers, up to %u spare and %u guest workers\n",
+                     (int)node->id, node->regular, node->spares, node->guests);
+        for (uint32_t seat = 0; seat < node->regular; seat++)
+            describe_worker(&text, node->seats[seat]);
+    }
+    return text.length;
+}
+
+/* --- from inside a task
+ * ---------------------------------------------------------------------------- */
+
+np_executor *np_current_executor(void)
+{
+    npi_worker *worker = npi_worker_self();
+    return worker == NULL ? NULL : worker->executor;
+}
+
+np_node_id np_current_node(void)
+{
+    npi_worker *worker = npi_worker_self();
+    if (worker != NULL)
+        return worker->node->id;
+    np_node_id node = NP_NODE_ID_NONE;
+    return npi_os_where(NULL, &node) == 0 ? node : NP_NODE_ID_NONE;
+}
+
+np_node_id np_current_home(void)
+{
+    npi_worker *worker = npi_worker_self();
+    if (worker == NULL || worker->frame == NULL)
+        return NP_NODE_ID_NONE;
+    return worker->executor->nodes[worker->frame->home]->id;
+}
+
+uint32_t np_current_worker_index(void)
+{
+    npi_worker *worker = npi_worker_self();
+    return worker == NULL ? UINT32_MAX : worker->index;
+}
+
+np_group *np_current_group(void)
+{
+    npi_worker *worker = npi_worker_self();
+    return worker == NULL || worker->frame == NULL ? NULL : worker->frame->group;
+}

@@ -1,0 +1,31 @@
+/*
+ * executor/options.h - the options of one create call after the environment was read and every
+ * value checked.
+ */
+#ifndef NPI_EXECUTOR_OPTIONS_H
+#define NPI_EXECUTOR_OPTIONS_H
+
+#include <numaperf/executor.h>
+
+#include "os/os.h"
+
+#define NPI_SPARES_MAX      32u
+#define NPI_GUESTS_MAX      32u
+#define NPI_SPIN_NS_MAX     1000000000u
+#define NPI_THREAD_NAME_MAX 8u
+
+/* `values` points into the caller's memory, the environment, or the lists below. */
+typedef struct npi_options {
+    np_executor_options values;
+    np_node_workers *node_workers; /* from the environment; owned */
+    size_t node_workers_room;
+    np_node_id *nodes; /* from the environment; owned */
+    size_t nodes_room;
+    np_cpu_set cpus; /* from the environment */
+} npi_options;
+
+/* `given` may be NULL. On failure nothing needs to be released. */
+np_status npi_options_read(const np_executor_options *given, npi_options *out);
+void npi_options_release(npi_options *options);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * executor/run.c - running one task, or one stolen child, on the calling worker, and what follows:
+ * leftovers are joined, counters written, the group told. Nothing here looks for work.
+ */
+#include "executor/group_internal.h"
+
+/* The body of a task or child: `frame` says what it is to those who ask; whatever it forked and did
+ * not join is joined for it. */
+static void run_body(npi_worker *worker, npi_frame *frame, np_task_fn fn, void *argument)
+{
+    npi_frame *outer_frame = worker->frame;
+    uint32_t outer_base = worker->join_base;
+    uint32_t outer_inline = worker->inline_forks;
+    bool outer_local = worker->deque_local;
+    /* A strict task's children must not leave its node: from here on other nodes' thieves see
+     * nothing of this deque, not even what was shared before (npi_deque_steal). */
+    if (frame->strict && !outer_local && worker->node->order_count > 1) {
+        worker->deque_local = true;
+        (void)npi_deque_set_local(&worker->deque, true);
+    }
+    worker->frame = frame;
+    worker->join_base = worker->deque.head;
+    worker->inline_forks = 0;
+
+    fn(argument);
+
+    worker->inline_forks = 0;
+    while (worker->deque.head > worker->join_base)
+        np_join();
+    worker->frame = outer_frame;
+    worker->join_base = outer_base;
+    worker->inline_forks = outer_inline;
+    if (worker->deque_local != outer_local) {
+        worker->deque_local = outer_local;
+        (void)npi_deque_set_local(&worker->deque, outer_local);
+    }
+}
+
+void npi_run_child(npi_worker *worker, const npi_frame *frame, np_task_fn fn, void *argument)
+{
+    /* The frame is only read; it is shared with the task that forked. */
+    run_body(worker, (npi_frame *)(uintptr_t)frame, fn, argument);
+}
+
+static void count_end(npi_worker *worker, np_counter which)
+{
+    npi_count(&worker->counters, which, 1);
+    /* Release: pairs with the acquire in npi_executor_ended; whoever sees the end sees every task
+     * that this one submitted as accepted. */
+    npi_store_release(&worker->ended, npi_load_relaxed(&worker->ended) + 1);
+}
+
+static void call_on_discard(np_executor *executor, npi_task *task, np_discard_reason reason)
+{
+    const np_executor_options *options = &executor->settings.public_options;
+    if (options->on_discard != NULL)
+        options->on_discard(options->discard_context, task->fn, npi_task_argument(task), reason);
+}
+
+static void discard_on_worker(npi_worker *worker, npi_task *task, np_discard_reason reason)
+{
+    npi_frame *outer = worker->frame;
+    npi_frame frame = {task->group, npi_meta_home(task->meta), false};
+    worker->frame = &frame; /* to those who ask from inside, the callback is the task */
+    call_on_discard(worker->executor, task, reason);
+    worker->frame = outer;
+}
+
+void npi_discard_task(np_executor *executor, npi_worker *worker, npi_task *task,
+                      np_discard_reason reason)
+{
+    if (worker != NULL)
+        discard_on_worker(worker, task, reason);
+    else
+        call_on_discard(executor, task, reason);
+}
+
+void npi_run_task(npi_worker *worker, npi_task *task)
+{
+    np_executor *executor = worker->executor;
+    np_group *group = task->group;
+    np_node_index home = npi_meta_home(task->meta);
+    bool cancelled = group != NULL && npi_group_cancelled(group);
+    /* Relaxed: a task that is run a moment after the deadline is run, not lost. */
+    if (__builtin_expect(cancelled || npi_load_relaxed(&executor->discarding) != 0, 0)) {
+        npi_discard_task(executor, worker, task,
+                         cancelled ? NP_DISCARD_CANCELLED : NP_DISCARD_SHUTDOWN);
+        count_end(worker, NP_COUNTER_DISCARDED);
+    } else {
+        npi_frame frame = {group, home, npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
+        run_body(worker, &frame, task->fn, npi_task_argument(task));
+        npi_owner_add(&worker->counters.ran_from[home], 1);
+        count_end(worker, home == worker->node->index ? NP_COUNTER_EXECUTED_HOME
+                                                      : NP_COUNTER_EXECUTED_AWAY);
+    }
+    if (group != NULL)
+        npi_group_end(group);
+}
+
+void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owner)
+{
+    npi_run_child(worker, npi_plain_get(&child->frame), npi_plain_get(&child->fn),
+                  npi_plain_get(&child->argument));
+    /* Release: what the child did, to the owner's acquire in join (fork.c). Nothing of the child
+     * may be touched afterwards: the owner reuses the slot. */
+    if (npi_exchange_acq_rel(&child->state, (uint32_t)NPI_CHILD_DONE) == NPI_CHILD_AWAITED)
+        npi_token_give(&owner->token);
+}

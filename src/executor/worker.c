@@ -1,0 +1,192 @@
+/*
+ * executor/worker.c - what a worker does: take work, run it, look for more, sleep.
+ *
+ * npi_worker_search is the one place where a worker of any kind looks for work beyond its own
+ * node's queues and goes to sleep: at the top of its loop, in a join, in a group wait. It ends with
+ * work or with the caller's `until`. Runs on the worker's own thread. The protocol with the wakers
+ * is drawn in sync/wake.h.
+ */
+#include "executor/executor.h"
+
+static void set_activity(npi_worker *worker, npi_worker_state state)
+{
+    npi_store_relaxed(&worker->activity, (uint32_t)state); /* for snapshots and hungry thieves */
+}
+
+/* Out of `searching`, with work or without: the last one makes sure that nothing was left to it. */
+static void stop_searching(npi_worker *worker)
+{
+    if (npi_sleepers_search_end(&worker->node->sleepers))
+        npi_wake_next(worker->node, worker);
+    /* Sleepers asked only those who were busy then: from now on this worker is one of them. */
+    if (npi_load_relaxed(&worker->executor->sleeping) != 0)
+        npi_store_relaxed(&worker->deque.hungry, 1u);
+}
+
+/* The watcher of the gate goes: others rely on `armed`, so it is lowered before anything is looked
+ * at again. */
+static void disarm(npi_worker *worker)
+{
+    if (!worker->armed)
+        return;
+    worker->armed = false;
+    npi_store_release(&worker->executor->armed, 0u);
+    /* Partner: the fence in npi_wake_for_task. A submitter that still saw us armed made its
+     * task findable before; the look that follows sees it. */
+    npi_fence_seq_cst();
+}
+
+static uint64_t arm(npi_worker *worker, const npi_look *look, uint64_t deadline)
+{
+    uint32_t expected = 0;
+    if (look->kind != NPI_LOOK_REFUSED || !npi_cas_acq_rel(&worker->executor->armed, &expected, 1u))
+        return deadline;
+    worker->armed = true;
+    uint64_t again = npi_os_deadline(worker->executor->settings.gate_age_ns);
+    return again < deadline ? again : deadline;
+}
+
+/* Takes the worker out of the set after its sleep, or instead of it. Either way it is `searching`
+ * afterwards. */
+static void leave_set(npi_worker *worker)
+{
+    if (npi_sleepers_leave(&worker->node->sleepers, worker->seat)) {
+        npi_fetch_add_relaxed(&worker->executor->sleeping, UINT32_MAX);
+        npi_sleepers_search_begin(&worker->node->sleepers);
+    } /* else a waker has claimed it, and raised `searching` and lowered `sleeping` for it */
+    set_activity(worker, NPI_WORKER_AWAKE);
+}
+
+/* True when it slept to the end of `deadline`. */
+static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *context,
+                                uint64_t deadline)
+{
+    np_executor *executor = worker->executor;
+    npi_sleepers *sleepers = &worker->node->sleepers;
+    set_activity(worker, NPI_WORKER_PARKED);
+    npi_sleepers_enter(sleepers, worker->seat);
+    npi_fetch_add_relaxed(&executor->sleeping, 1u);
+    (void)npi_sleepers_search_end(sleepers); /* it looks below, whether last or not */
+    /* Partners: the fences of npi_wake_for_task, npi_wake_for_child, npi_wake_next; and that of
+     * npi_idle_wait. */
+    npi_fence_seq_cst();
+    npi_look look = npi_sources_look(worker->node);
+    bool late = false;
+    if (look.kind != NPI_LOOK_WORK && !until(worker, context)) {
+        if (npi_load_relaxed(&executor->idle_waiters) != 0)
+            npi_idle_check(executor);
+        uint64_t end = arm(worker, &look, deadline);
+        npi_count(&worker->counters, NP_COUNTER_PARKS, 1);
+        late = !npi_token_wait(&worker->token, end) && end == deadline;
+    }
+    leave_set(worker);
+    disarm(worker);
+    return late;
+}
+
+static npi_found spin_for_work(npi_worker *worker, npi_until_fn until, void *context, npi_work *out)
+{
+    uint32_t spin_ns = worker->executor->settings.spin_ns;
+    uint64_t end = 0;
+    for (;;) {
+        if (until(worker, context))
+            return NPI_FOUND_NOTHING;
+        npi_found found = npi_find_anywhere(worker, out);
+        if (found != NPI_FOUND_NOTHING || spin_ns == 0)
+            return found;
+        uint64_t now = npi_os_now();
+        if (end == 0)
+            end = now + spin_ns;
+        else if (now >= end)
+            return NPI_FOUND_NOTHING;
+        for (unsigned i = 0; i < 4; i++)
+            npi_cpu_relax();
+    }
+}
+
+/* A wait that may run nothing: sleeps on the token alone, outside the set of sleepers. */
+static void wait_alone(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline)
+{
+    set_activity(worker, NPI_WORKER_BLOCKED);
+    while (!until(worker, context))
+        if (!npi_token_wait(&worker->token, deadline))
+            break;
+    set_activity(worker, NPI_WORKER_AWAKE);
+}
+
+npi_found npi_worker_search(npi_worker *worker, npi_until_fn until, void *context,
+                            uint64_t deadline, bool alone, npi_work *out)
+{
+    if (alone) {
+        wait_alone(worker, until, context, deadline);
+        return NPI_FOUND_NOTHING;
+    }
+    npi_count(&worker->counters, NP_COUNTER_SEARCHES, 1);
+    npi_sleepers_search_begin(&worker->node->sleepers);
+    for (;;) {
+        npi_found found = spin_for_work(worker, until, context, out);
+        if (found != NPI_FOUND_NOTHING || until(worker, context)) {
+            stop_searching(worker);
+            return found;
+        }
+        if (sleep_unless_needed(worker, until, context, deadline)) {
+            stop_searching(worker);
+            return NPI_FOUND_NOTHING;
+        }
+    }
+}
+
+void npi_worker_run_found(npi_worker *worker, npi_found found, npi_work *work)
+{
+    if (found == NPI_FOUND_TASK)
+        npi_run_task(worker, &work->task);
+    else if (found == NPI_FOUND_CHILD)
+        npi_run_stolen_child(worker, work->child, work->owner);
+}
+
+void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context)
+{
+    npi_work work;
+    set_activity(worker, NPI_WORKER_AWAKE);
+    while (!until(worker, context)) {
+        if (npi_find_local(worker, &work.task)) {
+            npi_run_task(worker, &work.task);
+            continue;
+        }
+        npi_found found = npi_worker_search(worker, until, context, NPI_NO_DEADLINE, false, &work);
+        npi_worker_run_found(worker, found, &work);
+    }
+}
+
+bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline,
+                     bool alone)
+{
+    npi_work work;
+    /* Its own children first: shared, so that it can take the oldest itself and others help. */
+    if (npi_deque_publish(&worker->deque, true) != 0 && !alone)
+        npi_wake_for_child(worker->node, worker);
+    while (!until(worker, context)) {
+        if (deadline != NPI_NO_DEADLINE && npi_os_now() >= deadline)
+            return until(worker, context);
+        if (!alone && npi_find_local(worker, &work.task)) {
+            npi_run_task(worker, &work.task);
+            continue;
+        }
+        npi_found found = npi_worker_search(worker, until, context, deadline, alone, &work);
+        npi_worker_run_found(worker, found, &work);
+    }
+    return true;
+}
+
+void npi_worker_leave(npi_worker *worker)
+{
+    NPI_INVARIANT(worker->deque.head == 0);
+    set_activity(worker, NPI_WORKER_ABSENT);
+    /* What it submitted to its own queue stays findable for its siblings; somebody must look. */
+    if (!npi_queue_is_empty(&worker->queue))
+        npi_wake_for_task(worker->node, NP_AFFINITY_PREFERRED, worker);
+    /* Partner: the fence in npi_idle_wait: it may have been the last one busy. */
+    npi_fence_seq_cst();
+    if (npi_load_relaxed(&worker->executor->idle_waiters) != 0)
+        npi_idle_check(worker->executor);
+}
