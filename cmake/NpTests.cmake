@@ -1,6 +1,8 @@
 # How tests are declared: labels, time limits, sanitizer settings, and the way a program is started.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+# Parses the JSON that we write; the library itself does not use it.
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 
 # ThreadSanitizer's runtime cannot map its shadow when the kernel randomises addresses too widely
 # (vm.mmap_rnd_bits above 28 with older compilers). Find out now whether a plain program starts, and

@@ -1,10 +1,10 @@
 /*
  * numaperf/stats.h - what the scheduler did and where the work ran.
  *
- * Counters are kept per worker, written by that worker alone without read-modify-write, and only ever
- * grow. A snapshot copies them all; the difference of two snapshots describes the time between.
- * A snapshot taken while work runs is a little blurred (each counter is exact, their moments differ);
- * taken when the executor is idle, it adds up exactly.
+ * Counters are kept per worker, written by that worker alone without read-modify-write, and only
+ * ever grow. A snapshot copies them all; the difference of two snapshots describes the time
+ * between. A snapshot taken while work runs is a little blurred (each counter is exact, their
+ * moments differ); taken when the executor is idle, it adds up exactly.
  */
 #ifndef NUMAPERF_STATS_H
 #define NUMAPERF_STATS_H
@@ -49,11 +49,15 @@ NP_API const char *np_counter_text(np_counter counter);
 
 typedef struct np_stats np_stats;
 
-/* Copies every counter of the executor; any thread, never stops the workers. Works after shutdown. */
+/*
+ * Copies every counter of the executor; any thread, never stops the workers. Works after shutdown.
+ * The caller destroys it, before or after the executor. Errors: NP_ERR_INVALID_ARGUMENT,
+ * NP_ERR_NO_MEMORY.
+ */
 NP_API NP_MUST_USE np_status np_stats_snapshot(const np_executor *executor, np_stats **out);
 
-/* newer - older, two snapshots (not differences) of the same executor; NP_ERR_INVALID_ARGUMENT otherwise, also when
- * they are exchanged. NP_ERR_NO_MEMORY. The caller destroys it. */
+/* newer - older, two snapshots (not differences) of the same executor; NP_ERR_INVALID_ARGUMENT
+ * otherwise, also when they are exchanged. NP_ERR_NO_MEMORY. The caller destroys it. */
 NP_API NP_MUST_USE np_status np_stats_difference(const np_stats *newer, const np_stats *older,
                                                  np_stats **out);
 NP_API void np_stats_destroy(np_stats *stats);
@@ -61,9 +65,9 @@ NP_API void np_stats_destroy(np_stats *stats);
 /* --- reading ------------------------------------------------------------------------------ */
 
 /*
- * Any thread, none fails: 0 for NULL and for what does not exist. What threads that are not workers did
- * (submitting to a node, waking its workers, discarding its tasks at a deadline) is part of the total
- * and of that node, of no worker.
+ * Any thread, none fails: 0 for NULL and for what does not exist. What threads that are not workers
+ * did (submitting to a node, waking its workers, discarding its tasks at a deadline) is part of the
+ * total and of that node, of no worker.
  */
 NP_API uint64_t np_stats_total(const np_stats *stats, np_counter counter);
 /* By worker index (spare and guest workers come after the regular ones); 0 for an unknown one. */
@@ -87,9 +91,11 @@ NP_API uint64_t np_stats_elapsed_ns(const np_stats *stats);
 /* --- the caller's own events --------------------------------------------------------------- */
 
 /*
- * A collector counts accesses to data that the scheduler cannot see: call it where your code touches data, with the
- * node the data lies on. On a worker of `executor` counting costs no atomic read-modify-write; other threads share one
- * slot. Destroy it when nobody records any more; it must not outlive its executor.
+ * A collector counts accesses to data that the scheduler cannot see: call it where your code
+ * touches data, with the node the data lies on. On a worker of `executor` counting costs no atomic
+ * read-modify-write; other threads share one slot. Destroy it when nobody records any more, before
+ * its executor. Errors of create: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY. NULL is accepted by
+ * all other functions.
  */
 typedef struct np_collector np_collector;
 NP_API NP_MUST_USE np_status np_collector_create(const np_executor *executor, np_collector **out);
@@ -130,9 +136,11 @@ NP_API double np_stats_locality(const np_stats *stats);
 NP_API np_health np_stats_health(const np_stats *stats);
 
 /*
- * A report a person can act on: locality and health, per node, the node-to-node matrix, steals by tier and
- * why tasks left home, idle nodes, and recommendations that follow from the figures. `collector` may be NULL.
- * Like snprintf. The JSON form holds the same figures and recommendations.
+ * A report a person can act on, plain ASCII, 80 columns: locality and health, per node, the
+ * node-to-node matrix, steals by tier and why tasks left home, idle nodes, and recommendations that
+ * follow from the figures (docs/statistics.md lists them). `collector` may be NULL. Like snprintf:
+ * at most `capacity` bytes with the NUL, returns the whole length. The JSON form holds the same
+ * figures for every node and worker, and the same recommendations.
  */
 NP_API size_t np_report_text(const np_stats *stats, const np_collector *collector, char *buffer,
                              size_t capacity);

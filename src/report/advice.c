@@ -49,20 +49,20 @@ uint32_t npi_advice_rule_count(void)
     return sizeof rules / sizeof rules[0];
 }
 
-const char *npi_advice_rule_key(uint32_t index)
+const char *npi_advice_rule_key(uint32_t number)
 {
-    return rules[index].key;
+    return rules[number].key;
 }
 
-double npi_advice_rule_threshold(uint32_t index)
+double npi_advice_rule_threshold(uint32_t number)
 {
-    return rules[index].threshold;
+    return rules[number].threshold;
 }
 
-bool npi_advice_get(const npi_figures *figures, uint32_t index, npi_advice *out)
+bool npi_advice_get(const npi_figures *figures, uint32_t number, npi_advice *out)
 {
     npi_text say;
     npi_text_begin(&say, out->text, sizeof out->text);
-    out->key = rules[index].key;
-    return rules[index].fires(figures, rules[index].threshold, &say);
+    out->key = rules[number].key;
+    return rules[number].fires(figures, rules[number].threshold, &say);
 }
