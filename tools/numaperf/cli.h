@@ -72,7 +72,8 @@ char *cli_cpu_list(const np_cpu_set *set);
 /* Columns to fill: the terminal's, at most 100, or 80 where there is none. */
 unsigned cli_width(void);
 
-/* Starts and ends emphasis; both are empty unless standard output is a terminal that wants colour. */
+/* Starts and ends emphasis; both are empty unless standard output is a terminal that wants colour.
+ */
 const char *cli_bold(void);
 const char *cli_plain(void);
 

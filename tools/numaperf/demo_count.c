@@ -3,9 +3,9 @@
  * of neighbouring chunks.
  *
  * A word is a run of bytes between white space that holds at least one printable character; other
- * bytes (control characters, anything above 0x7e) neither begin nor end one. So a chunk is described
- * by its counts and by whether the first and the last byte that matter are part of a word: an
- * associative summary, whatever the borders.
+ * bytes (control characters, anything above 0x7e) neither begin nor end one. So a chunk is
+ * described by its counts and by whether the first and the last byte that matter are part of a
+ * word: an associative summary, whatever the borders.
  */
 #include "demo.h"
 

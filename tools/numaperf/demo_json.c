@@ -1,5 +1,6 @@
 /*
- * demo_json.c - what the demo found, as one JSON object: files, total, run, workers, chunks, report.
+ * demo_json.c - what the demo found, as one JSON object: files, total, run, workers, chunks,
+ * report.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * waits for both.
  *
  * No task ever waits for another. When the ring is full the reader ends, and the counting task that
- * finishes the oldest chunk submits it again; `reader_active` says, under the lock, which of the two
- * it is, so the hand-over cannot be missed. The reader's own state needs no lock: there is one
+ * finishes the oldest chunk submits it again; `reader_active` says, under the lock, which of the
+ * two it is, so the hand-over cannot be missed. The reader's own state needs no lock: there is one
  * reader at a time, and each is submitted by a task that took the lock after the one before.
  */
 #include "demo.h"
@@ -43,7 +43,8 @@ struct demo_pipeline {
 
 /* --- submitting from tasks ------------------------------------------------------------------ */
 
-/* The words for a failure belong to the thread that met it, so they are kept for the main thread. */
+/* The words for a failure belong to the thread that met it, so they are kept for the main thread.
+ */
 static void break_off(demo_pipeline *p, np_status status)
 {
     (void)pthread_mutex_lock(&p->lock);

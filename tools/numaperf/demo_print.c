@@ -145,7 +145,7 @@ static bool print_residency(const demo_slots *slots)
     table_add_column(&t, "PAGES", true);
     table_add_column(&t, "HOME", true);
     table_add_column(&t, "AWAY", true);
-    table_add_column(&t, "?", true);
+    table_add_column(&t, "UNKNOWN", true);
     table_add_column(&t, "PLACEMENT", false);
     for (size_t n = 0; n < slots->node_count; n++) {
         const demo_node *node = &slots->nodes[n];

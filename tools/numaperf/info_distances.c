@@ -102,17 +102,30 @@ bool info_print_distances(const np_topology *topology, const char *heading)
     return true;
 }
 
-/* Appends the nodes of one tier as seen from `from`: "2, 3", or "-" if there are none. */
+/* The nodes of one tier as seen from `from`, in their order: "2, 8-15", or "-" if there are none.
+ */
 static void add_tier(table *t, const np_topology *topology, np_node_id from,
                      const np_node_id *order, size_t count, np_tier tier)
 {
     size_t capacity = 1 + count * 16;
     size_t length = 0;
+    size_t next = 0;
     char *text = cli_allocate(capacity, 1);
-    for (size_t i = 0; i < count; i++) {
-        if (order[i] != from && np_topology_node_tier(topology, from, order[i]) == tier) {
-            length += (size_t)snprintf(text + length, capacity - length, "%s%d",
-                                       length > 0 ? ", " : "", (int)order[i]);
+    for (size_t i = 0; i < count; i = next) {
+        next = i + 1;
+        if (order[i] == from || np_topology_node_tier(topology, from, order[i]) != tier) {
+            continue;
+        }
+        while (next < count && order[next] == order[next - 1] + 1 && order[next] != from &&
+               np_topology_node_tier(topology, from, order[next]) == tier) {
+            next++;
+        }
+        next = next - i > 2 ? next : i + 1;
+        length += (size_t)snprintf(text + length, capacity - length, "%s%d", length > 0 ? ", " : "",
+                                   (int)order[i]);
+        if (next > i + 1) {
+            length += (size_t)snprintf(text + length, capacity - length, "-%d",
+                                       (int)order[next - 1]);
         }
     }
     table_add(t, "%s", length > 0 ? text : "-");
@@ -151,6 +164,9 @@ bool info_distances_text(const np_topology *topology)
     if (!info_print_summary(topology) || np_topology_node_count(topology) == 0 ||
         !info_print_distances(topology, "Distances")) {
         return false;
+    }
+    if (np_topology_node_count(topology) == 1) {
+        return true;
     }
     cli_heading("Neighbours", false);
     return print_order(topology);
