@@ -15,21 +15,19 @@
 #define WIDEST           100u
 #define WITHOUT_TERMINAL 80u
 
-static void begin_message(const char *format, va_list arguments) NP_PRINTF(1, 0);
-
 /* What was printed so far comes first, so that both streams on one terminal read in order. */
-static void begin_message(const char *format, va_list arguments)
+static void begin_message(void)
 {
     (void)fflush(stdout);
     (void)fputs("numaperf: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
 }
 
 void cli_error(const char *format, ...)
 {
+    begin_message();
     va_list arguments;
     va_start(arguments, format);
-    begin_message(format, arguments);
+    (void)vfprintf(stderr, format, arguments);
     va_end(arguments);
     (void)fputc('\n', stderr);
 }
@@ -37,9 +35,10 @@ void cli_error(const char *format, ...)
 void cli_library_error(np_status status, const char *format, ...)
 {
     const char *detail = np_error_detail();
+    begin_message();
     va_list arguments;
     va_start(arguments, format);
-    begin_message(format, arguments);
+    (void)vfprintf(stderr, format, arguments);
     va_end(arguments);
     (void)fprintf(stderr, ": %s\n", detail[0] != '\0' ? detail : np_status_text(status));
 }
@@ -53,9 +52,10 @@ static int print_hint(const char *command)
 
 int cli_usage_error(const char *command, const char *format, ...)
 {
+    begin_message();
     va_list arguments;
     va_start(arguments, format);
-    begin_message(format, arguments);
+    (void)vfprintf(stderr, format, arguments);
     va_end(arguments);
     (void)fputc('\n', stderr);
     return print_hint(command);

@@ -79,18 +79,16 @@ void demo_input_collect(demo_input *input, char *const *paths, size_t count)
     memset(input, 0, sizeof *input);
     for (size_t i = 0; i < count; i++) {
         struct stat status;
-        if (strcmp(paths[i], "-") == 0) {
+        bool standard_input = strcmp(paths[i], "-") == 0;
+        if (!standard_input && stat(paths[i], &status) != 0) {
+            say_failed(input, paths[i], errno);
+        } else if (standard_input || !(S_ISDIR(status.st_mode) || S_ISREG(status.st_mode))) {
             (void)add_file(input, paths[i]);
             input->has_streams = true;
-        } else if (stat(paths[i], &status) != 0) {
-            say_failed(input, paths[i], errno);
         } else if (S_ISDIR(status.st_mode)) {
             walk(input, paths[i]);
-        } else if (S_ISREG(status.st_mode)) {
-            add_regular(input, paths[i], &status);
         } else {
-            (void)add_file(input, paths[i]);
-            input->has_streams = true;
+            add_regular(input, paths[i], &status);
         }
     }
 }

@@ -2,6 +2,7 @@
  * demo_print.c - what the demo found: the counts as wc prints them, throughput, where the workers
  * and the chunks were, and the library's locality report.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,13 +158,13 @@ static bool print_residency(const demo_slots *slots)
         np_status status = np_region_audit_pages(node->region, &audit, NULL, 0);
         table_add(&t, "%d", (int)node->node);
         table_add(&t, "%d", (int)node->memory);
-        table_add(&t, "%llu", (unsigned long long)node->chunks);
+        table_add(&t, "%" PRIu64, node->chunks);
         table_add(&t, "%s", format_bytes(amount, node->bytes));
         if (status == NP_OK) {
-            table_add(&t, "%llu", (unsigned long long)audit.pages);
-            table_add(&t, "%llu", (unsigned long long)audit.home);
-            table_add(&t, "%llu", (unsigned long long)audit.elsewhere);
-            table_add(&t, "%llu", (unsigned long long)(audit.not_present + audit.unknown));
+            table_add(&t, "%" PRIu64, audit.pages);
+            table_add(&t, "%" PRIu64, audit.home);
+            table_add(&t, "%" PRIu64, audit.elsewhere);
+            table_add(&t, "%" PRIu64, audit.not_present + audit.unknown);
         } else {
             for (int i = 0; i < 4; i++) {
                 table_add(&t, "-");

@@ -3,10 +3,17 @@
  */
 #include "format.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
+
+static const char *nothing(char *buffer)
+{
+    (void)snprintf(buffer, FORMAT_CAPACITY, "-");
+    return buffer;
+}
 
 const char *format_bytes(char *buffer, uint64_t bytes)
 {
@@ -24,7 +31,7 @@ const char *format_bytes(char *buffer, uint64_t bytes)
 const char *format_rate(char *buffer, uint64_t bytes, uint64_t elapsed_ns)
 {
     if (elapsed_ns == 0) {
-        return strcpy(buffer, "-");
+        return nothing(buffer);
     }
     /* bytes per nanosecond are GB per second */
     double megabytes = (double)bytes / (double)elapsed_ns * 1e3;
@@ -40,9 +47,9 @@ const char *format_time(char *buffer, uint64_t elapsed_ns)
 {
     double ns = (double)elapsed_ns;
     if (ns >= 60e9) {
-        (void)snprintf(buffer, FORMAT_CAPACITY, "%.0f min %.0f s",
-                       (double)(elapsed_ns / 60000000000u),
-                       (double)(elapsed_ns % 60000000000u / 1000000000u));
+        uint64_t seconds = elapsed_ns / 1000000000u;
+        (void)snprintf(buffer, FORMAT_CAPACITY, "%" PRIu64 " min %" PRIu64 " s", seconds / 60u,
+                       seconds % 60u);
     } else if (ns >= 1e9) {
         (void)snprintf(buffer, FORMAT_CAPACITY, "%.2f s", ns / 1e9);
     } else if (ns >= 1e6) {
@@ -56,7 +63,7 @@ const char *format_time(char *buffer, uint64_t elapsed_ns)
 const char *format_share(char *buffer, uint64_t part, uint64_t whole)
 {
     if (whole == 0) {
-        return strcpy(buffer, "-");
+        return nothing(buffer);
     }
     (void)snprintf(buffer, FORMAT_CAPACITY, "%.1f %%", 100.0 * (double)part / (double)whole);
     return buffer;

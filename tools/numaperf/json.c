@@ -4,6 +4,7 @@
  */
 #include "json.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,13 +138,13 @@ void json_string(json_writer *json, const char *key, const char *value)
 void json_unsigned(json_writer *json, const char *key, uint64_t value)
 {
     begin_member(json, key);
-    printf("%llu", (unsigned long long)value);
+    printf("%" PRIu64, value);
 }
 
 void json_signed(json_writer *json, const char *key, int64_t value)
 {
     begin_member(json, key);
-    printf("%lld", (long long)value);
+    printf("%" PRId64, value);
 }
 
 void json_number(json_writer *json, const char *key, double value)
