@@ -1,5 +1,5 @@
 /*
- * format.c - sizes, rates, times, shares, wrapped paragraphs and safe paths, as format.h says.
+ * format.c - sizes, rates, times, wrapped paragraphs and safe paths, as format.h says.
  */
 #include "format.h"
 
@@ -57,15 +57,6 @@ const char *format_time(char *buffer, uint64_t elapsed_ns)
     } else {
         (void)snprintf(buffer, FORMAT_CAPACITY, "%.1f us", ns / 1e3);
     }
-    return buffer;
-}
-
-const char *format_share(char *buffer, uint64_t part, uint64_t whole)
-{
-    if (whole == 0) {
-        return nothing(buffer);
-    }
-    (void)snprintf(buffer, FORMAT_CAPACITY, "%.1f %%", 100.0 * (double)part / (double)whole);
     return buffer;
 }
 

@@ -19,9 +19,6 @@ const char *format_rate(char *buffer, uint64_t bytes, uint64_t elapsed_ns);
 /* "1.24 s", "17.3 ms". */
 const char *format_time(char *buffer, uint64_t elapsed_ns);
 
-/* "97.4 %"; "-" when `whole` is 0. */
-const char *format_share(char *buffer, uint64_t part, uint64_t whole);
-
 /* Prints `text` in lines that fill the terminal, each after `indent` spaces, with `label` in the
  * place of the first line's indent. */
 void format_paragraph(unsigned indent, const char *label, const char *text);

@@ -86,8 +86,8 @@ bool info_capabilities_text(const np_topology *topology)
     for (int i = 0; i < (int)NP_CAPABILITY_COUNT; i++) {
         if (!infos[i].available) {
             printf("%s\n", infos[i].key);
-            format_paragraph(12, "  it costs", infos[i].cost);
-            format_paragraph(12, "  to get it", infos[i].remedy);
+            format_paragraph(9, "  cost", infos[i].cost);
+            format_paragraph(9, "  remedy", infos[i].remedy);
         }
     }
     if (np_topology_is_virtual(topology)) {
