@@ -69,7 +69,8 @@ expect 0 "text" "$NUMAPERF" demo --synthetic "$shape" numbers
 is_silent
 fits
 prints "numbers"
-prints "4 workers on 4 nodes"
+checks=$((checks + 1))
+tr '\n' ' ' <out | grep -qF "4 workers on 4 nodes" || fail "the workers are not named: $(cat out)"
 prints "Where the chunks lay"
 if grep -q "$(printf '\033')" out; then
     fail "colour, though the output is no terminal"

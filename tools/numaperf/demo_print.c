@@ -123,21 +123,10 @@ static void print_binding(const np_executor *executor)
     format_paragraph(0, "", text);
 }
 
-/* Where a node's chunks lie, in words: "strict", or what it is instead and why. */
-static void add_placement(table *t, const np_region *region)
-{
-    np_enforcement placed = np_region_enforcement(region);
-    if (placed.level == NP_ENFORCEMENT_STRICT) {
-        table_add(t, "%s", np_enforcement_level_name(placed.level));
-    } else {
-        table_add(t, "%s: %s", np_enforcement_level_name(placed.level),
-                  np_reason_text(placed.reason));
-    }
-}
-
 static bool print_residency(const demo_slots *slots)
 {
     table t;
+    np_enforcement weakest = {NP_ENFORCEMENT_STRICT, NP_REASON_NONE, 0}; /* the first one that is */
     table_begin(&t);
     table_add_column(&t, "NODE", true);
     table_add_column(&t, "MEMORY", true);
@@ -170,10 +159,18 @@ static bool print_residency(const demo_slots *slots)
                 table_add(&t, "-");
             }
         }
-        add_placement(&t, node->region);
+        np_enforcement placed = np_region_enforcement(node->region);
+        table_add(&t, "%s", np_enforcement_level_name(placed.level));
+        if (weakest.level == NP_ENFORCEMENT_STRICT) {
+            weakest = placed;
+        }
     }
     cli_heading("Where the chunks lay, asked from the kernel page by page", false);
-    return table_end(&t);
+    bool drawn = table_end(&t);
+    if (weakest.level != NP_ENFORCEMENT_STRICT) {
+        printf("Placed less than strictly: %s.\n", np_reason_text(weakest.reason));
+    }
+    return drawn;
 }
 
 bool demo_print_text(const demo_outcome *outcome)
