@@ -148,7 +148,6 @@ static void a_snapshot_knows_nodes_workers_and_tiers(void **state)
         assert_int_equal(np_executor_worker_info(executor, w, &info), NP_OK);
         assert_int_equal(np_stats_worker_node(stats, w), info.node);
         assert_int_equal(stats->workers[w].kind, NP_WORKER_REGULAR);
-        assert_int_not_equal(stats->workers[w].state, NPI_WORKER_ABSENT);
     }
     assert_int_equal(npi_stats_tier(stats, 0, 1), NP_TIER_SOCKET);
     assert_int_equal(npi_stats_tier(stats, 0, 2), NP_TIER_REMOTE);
@@ -223,6 +222,7 @@ static void discarded_tasks_are_counted_and_the_shutdown_survived(void **state)
     assert_int_equal(np_stats_inbox_depth(stats, 1), 20);
     assert_int_equal(np_stats_inbox_depth(stats, 0), 0);
     assert_int_equal(np_stats_node(stats, 1, NP_COUNTER_SUBMITTED), 20 + WORKERS);
+    assert_int_equal(npi_stats_state_count(stats, 1, NPI_WORKER_AWAKE), WORKERS);
     np_stats_destroy(stats);
 
     np_shutdown_result result;
@@ -236,6 +236,9 @@ static void discarded_tasks_are_counted_and_the_shutdown_survived(void **state)
     assert_int_equal(np_stats_total(stats, NP_COUNTER_DISCARDED), 20);
     assert_int_equal(np_stats_node(stats, 1, NP_COUNTER_DISCARDED), 20);
     assert_int_equal(executed(stats), WORKERS);
+    for (np_node_index node = 0; node < NODES; node++)
+        assert_int_equal(npi_stats_state_count(stats, node, NPI_WORKER_ABSENT),
+                         stats->worker_count / NODES);
     check_sums(stats);
     np_stats_destroy(stats);
     assert_int_equal(np_executor_destroy(executor), NP_OK);
