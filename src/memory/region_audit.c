@@ -42,7 +42,8 @@ static np_node_id count_page(const np_region *region, int answer, np_region_audi
             audit->elsewhere++;
         return answer;
     }
-    /* EFAULT: a page that was only read shares the kernel's page of zeros. It has no place yet. */
+    /* Kernels differ in which they say. A page that was only read shares the kernel's page of zeros
+     * and has no place yet either. */
     if (answer == -ENOENT || answer == -EFAULT)
         audit->not_present++;
     else

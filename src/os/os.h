@@ -131,9 +131,9 @@ int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const n
                        bool move);
 /* The policy of the mapping that holds `address` (get_mempolicy), with the nodes it was given. */
 int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_set *nodes);
-/* Asks for the node of each page (move_pages as a query). status[i]: node, or a negative errno
- * (-ENOENT: not present; -EFAULT: not mapped, or only read so far, when the kernel's shared zero
- * page stands in for it). */
+/* Asks for the node of each page (move_pages as a query). status[i]: node, or a negative errno.
+ * Not present, not mapped, or only read so far (when the kernel's shared page of zeros stands in
+ * for it): -ENOENT or -EFAULT; which of them differs between kernels. */
 int npi_os_page_nodes(void *const *pages, size_t count, int *status);
 /* The memory nodes this process may allocate on (get_mempolicy, MPOL_F_MEMS_ALLOWED). */
 int npi_os_allowed_nodes(npi_node_set *out);

@@ -30,6 +30,12 @@ static int node_of(const void *address)
     return answer;
 }
 
+/* Kernels differ in which of the two they say. */
+static bool is_absent(int answer)
+{
+    return answer == -ENOENT || answer == -EFAULT;
+}
+
 static npi_node_set one_node(np_node_id node)
 {
     npi_node_set set;
@@ -131,7 +137,7 @@ static void test_discard_and_populate(void **state)
     char *memory = map_pages(PAGES);
     (void)npi_os_advise(memory, PAGES * page, NPI_OS_ADVICE_NO_HUGE);
     for (size_t i = 0; i < PAGES; i++)
-        assert_int_equal(node_of(memory + i * page), -ENOENT);
+        assert_true(is_absent(node_of(memory + i * page)));
     int error = npi_os_advise(memory, PAGES * page, NPI_OS_ADVICE_POPULATE);
     if (error == 0) {
         for (size_t i = 0; i < PAGES; i++)
@@ -326,10 +332,10 @@ static void test_pages_that_are_not_there(void **state)
     void *pages[4] = {memory, memory + page, memory + 2 * page, NULL};
     int answers[4] = {99, 99, 99, 99};
     assert_int_equal(npi_os_page_nodes(pages, 4, answers), 0);
-    assert_int_equal(answers[0], -ENOENT);
+    assert_true(is_absent(answers[0]));
     assert_true(npi_node_set_contains(&allowed, answers[1]));
-    assert_true(answers[2] == -EFAULT || answers[2] == -ENOENT);
-    assert_true(answers[3] == -EFAULT || answers[3] == -ENOENT);
+    assert_true(is_absent(answers[2]));
+    assert_true(is_absent(answers[3]));
     unmap_pages(memory, 3);
 }
 
