@@ -35,17 +35,36 @@ static void say_share_away(const npi_figures *figures, npi_text *say)
                  npi_percent_word(away, figures->executed).text);
 }
 
+/* True if no node was the home of more than one and a half times the average of tasks. */
+static bool homes_are_even(const npi_figures *figures)
+{
+    uint64_t sum = 0;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < figures->stats->node_count; i++) {
+        npi_node_figures node = npi_figures_node(figures, i);
+        uint64_t homed = node.value[NP_COUNTER_EXECUTED_HOME] + node.left;
+        sum += homed;
+        most = homed > most ? homed : most;
+    }
+    return (double)most * figures->nodes <= 1.5 * (double)sum;
+}
+
 bool npi_rule_away_backlog(const npi_figures *figures, double threshold, npi_text *say)
 {
     if (!left_because(figures, NP_COUNTER_AWAY_BACKLOG, threshold))
         return false;
     npi_node_figures from = most_left(figures);
     say_share_away(figures, say);
-    npi_text_add(say,
-                 ", %s because of backlog; node %d lost the most, %s. Place part of its data and "
-                 "its tasks on other nodes, or give it more workers.",
+    npi_text_add(say, ", %s because of backlog; node %d lost the most, %s. ",
                  npi_count_word(figures->total[NP_COUNTER_AWAY_BACKLOG]).text, (int)from.id,
                  npi_count_word(from.left).text);
+    if (homes_are_even(figures))
+        npi_text_add(say, "Every node was given about as many: some did not get to them in time. "
+                          "Have no more workers than CPUs, make tasks bigger than a wake-up, or "
+                          "raise gate_backlog.");
+    else
+        npi_text_add(say, "Place part of its data and its tasks on other nodes, or give it more "
+                          "workers.");
     return true;
 }
 
@@ -102,15 +121,16 @@ bool npi_rule_across_sockets(const npi_figures *figures, double threshold, npi_t
     uint64_t socket = figures->total[NP_COUNTER_STOLEN_SOCKET];
     uint64_t remote = figures->total[NP_COUNTER_STOLEN_REMOTE];
     uint64_t away = figures->total[NP_COUNTER_EXECUTED_AWAY];
-    if (figures->executed == 0 || (double)away <= 0.05 * (double)figures->executed ||
+    /* The policy any keeps no order between nodes, so there it says nothing. */
+    if (figures->stats->policy == NP_STEAL_ANY || figures->executed == 0 ||
+        (double)away <= 0.05 * (double)figures->executed ||
         (double)remote <= threshold * (double)(socket + remote) ||
         !has_socket_neighbours(figures->stats))
         return false;
-    npi_text_add(
-        say,
-        "Of %s taken by other nodes %s went to another socket, although nodes here have neighbours "
-        "on their own: both nodes of the socket were full. Distribute between the sockets when "
-        "you submit.",
-        npi_plural_word(socket + remote, "task").text, npi_count_word(remote).text);
+    npi_text_add(say,
+                 "Of %s taken by other nodes %s crossed to another socket, more than the "
+                 "neighbours on the same socket took. Distribute the work between the sockets when "
+                 "you submit it.",
+                 npi_plural_word(socket + remote, "task").text, npi_count_word(remote).text);
     return true;
 }

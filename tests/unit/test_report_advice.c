@@ -250,6 +250,19 @@ static void tasks_away_get_advice_by_their_reason(void **state)
     np_stats_destroy(stats);
 }
 
+static void backlog_of_one_node_or_of_all(void **state)
+{
+    (void)state;
+    np_stats *stats = with_away(60, NP_COUNTER_AWAY_BACKLOG);
+    expect(stats, NULL, "away_backlog", "Every node was given about as many");
+    npt_ran(stats, 0, 0, 2000);
+    npt_ran(stats, 2, 0, 200);
+    expect(stats, NULL, "away_backlog",
+           "260 of 3,200 tasks (8.1 %) ran away from home, 60 because");
+    expect(stats, NULL, "away_backlog", "Place part of its data");
+    np_stats_destroy(stats);
+}
+
 static void steals_across_sockets(void **state)
 {
     (void)state;
@@ -258,7 +271,11 @@ static void steals_across_sockets(void **state)
     npt_add(stats, 2, NP_COUNTER_STOLEN_SOCKET, 40);
     expect_silence(stats, NULL, "across_sockets"); /* no node has a neighbour on its socket */
     npi_stats_set_tier(stats, 0, 1, NP_TIER_SOCKET);
-    expect(stats, NULL, "across_sockets", "Of 100 tasks taken by other nodes 60 went to another");
+    expect(stats, NULL, "across_sockets",
+           "Of 100 tasks taken by other nodes 60 crossed to another");
+    stats->policy = NP_STEAL_ANY; /* which keeps no order */
+    expect_silence(stats, NULL, "across_sockets");
+    stats->policy = NP_STEAL_LOCAL_THEN_SOCKET_THEN_REMOTE;
     npt_add(stats, 3, NP_COUNTER_STOLEN_SOCKET, 20);
     expect_silence(stats, NULL, "across_sockets");
     np_stats_destroy(stats);
@@ -404,6 +421,7 @@ int main(void)
         cmocka_unit_test(local_only_uneven_load),
         cmocka_unit_test(strict_tasks_wait_beside_sleepers),
         cmocka_unit_test(tasks_away_get_advice_by_their_reason),
+        cmocka_unit_test(backlog_of_one_node_or_of_all),
         cmocka_unit_test(steals_across_sockets),
         cmocka_unit_test(a_gate_in_the_way_of_uneven_load),
         cmocka_unit_test(one_worker_does_it_all),
