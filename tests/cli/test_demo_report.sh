@@ -2,6 +2,7 @@
 # Goal: what the demo says beside the counts is true: how many chunks, where they lay and were
 # counted, and that accepted options have their effect. Method: the JSON output on made-up machines
 # and on this one.
+here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/cli/library.sh
 . "$(dirname "$0")/library.sh"
 if ! command -v jq >"$scratch/out"; then
@@ -44,6 +45,13 @@ json '.run.bytes' "$((3 * size))"
 json '.run.repeat' 3
 json '.run.elapsed_ns > 0' true
 json '.run.workers == 2 * .run.nodes' true
+
+# A machine from a file that has sparse node numbers and tells no memory sizes.
+expect 0 "sparse nodes" "$NUMAPERF" demo --json --chunk 4K --xml "$here/sparse.xml" numbers
+json '.total' "{\"lines\":30000,\"words\":30000,\"bytes\":$size}"
+json '[.chunks[] | .node, .memory_node]' '[8,null,252,null]'
+expect 0 "sparse nodes" "$NUMAPERF" demo --xml "$here/sparse.xml" numbers
+fits
 
 # On this machine: the kernel's own answer says that every page is where it should be.
 if [ -e /sys/devices/system/node/node0 ]; then

@@ -4,6 +4,7 @@
 # system's own files and with the description of the made-up machine.
 # shellcheck source=tests/cli/library.sh
 . "$(dirname "$0")/library.sh"
+here=$(cd "$(dirname "$0")" && pwd)
 
 # json FILTER EXPECTED: the last output as JSON.
 json()
@@ -87,6 +88,26 @@ if $have_jq; then
     json '.distances.matrix' '[[10,21],[21,10]]'
     json '.distances.source' '"given"'
 fi
+
+# --- a machine from a file: sparse node numbers, no memory sizes
+sparse=$here/sparse.xml
+for part in "" topology capabilities affinity distances; do
+    # shellcheck disable=SC2086
+    expect 0 "info $part --xml" "$NUMAPERF" info $part --xml "$sparse"
+    is_silent
+    fits
+done
+expect 0 "info topology --xml" "$NUMAPERF" info topology --xml "$sparse"
+checks=$((checks + 1))
+grep -Eq '^ *252 +1 +1 +1 +none' "$scratch/out" || fail "node 252 is not there: $(cat "$scratch/out")"
+if $have_jq; then
+    expect 0 "info distances --xml" "$NUMAPERF" info distances --json --xml "$sparse"
+    json '.distances | [.nodes, .matrix]' '[[8,252],[[10,21],[21,10]]]'
+fi
+sed 's/10 21 21 10/10 5 5 10  /' "$sparse" >"$scratch/odd.xml"
+expect 0 "distances that make no sense" "$NUMAPERF" info distances --xml "$scratch/odd.xml"
+says "numaperf: the distance table says 5 from node 8 to node 252"
+prints "assumed"
 
 # --- what cannot be used
 for nonsense in nonsense "" "numa" "numa:0" "numa:-1" "numa:2 |" "numa:2 core:1 pu:1 | 10" \
