@@ -246,9 +246,21 @@ void cli_heading(const char *title, bool first)
 
 /* --- the machine ------------------------------------------------------------------------- */
 
+/* Called by the library on this thread only: the handler is set for no longer than a call. */
+static void print_diagnostic(void *context, np_severity severity, const char *message)
+{
+    (void)context;
+    if (severity != NP_SEVERITY_INFO) {
+        cli_error("%s", message);
+    }
+}
+
 bool cli_open_topology(const cli_machine *machine, np_topology **out)
 {
     np_status status;
+    /* What a machine says and makes no sense is worth a line. Later diagnostics, about workers and
+     * chunks that could not be placed, are part of what the commands print themselves. */
+    np_set_diagnostic_handler(print_diagnostic, NULL);
     if (machine->synthetic != NULL) {
         status = np_topology_from_synthetic(machine->synthetic, out);
         if (status != NP_OK) {
@@ -265,5 +277,6 @@ bool cli_open_topology(const cli_machine *machine, np_topology **out)
             cli_library_error(status, "cannot discover this machine");
         }
     }
+    np_set_diagnostic_handler(NULL, NULL);
     return status == NP_OK;
 }

@@ -108,7 +108,8 @@ typedef struct demo_slot {
 
 typedef struct demo_node {
     np_node_id node;   /* where the tasks go: it has workers */
-    np_node_id memory; /* where the chunks lie: the same, or the nearest with memory */
+    np_node_id memory; /* where the chunks lie: the same, or the nearest with memory, or none (a
+                          file that tells no sizes): then wherever they are touched first */
     uint32_t workers;
     size_t slots;
     np_region *region;

@@ -95,7 +95,11 @@ static void write_chunks(json_writer *json, const demo_slots *slots)
         }
         json_open_object(json, NULL);
         json_signed(json, "node", node->node);
-        json_signed(json, "memory_node", node->memory);
+        if (node->memory != NP_NODE_ID_NONE) {
+            json_signed(json, "memory_node", node->memory);
+        } else {
+            json_string(json, "memory_node", NULL);
+        }
         json_unsigned(json, "slots", node->slots);
         json_unsigned(json, "chunks", node->chunks);
         json_unsigned(json, "bytes", node->bytes);

@@ -146,7 +146,11 @@ static bool print_residency(const demo_slots *slots)
         }
         np_status status = np_region_audit_pages(node->region, &audit, NULL, 0);
         table_add(&t, "%d", (int)node->node);
-        table_add(&t, "%d", (int)node->memory);
+        if (node->memory != NP_NODE_ID_NONE) {
+            table_add(&t, "%d", (int)node->memory);
+        } else {
+            table_add(&t, "-");
+        }
         table_add(&t, "%" PRIu64, node->chunks);
         table_add(&t, "%s", format_bytes(amount, node->bytes));
         if (status == NP_OK) {

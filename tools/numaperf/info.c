@@ -45,11 +45,12 @@ static bool overview(const np_topology *topology)
     } else if (nodes > 1 && !info_print_distances(topology, "Distances")) {
         return false;
     }
-    cli_heading("This process", false);
+    bool is_virtual = np_topology_is_virtual(topology);
+    cli_heading(is_virtual ? "This process, on the real machine" : "This process", false);
     if (!info_print_place(topology)) {
         return false;
     }
-    cli_heading("Capabilities", false);
+    cli_heading(is_virtual ? "Capabilities of the real machine" : "Capabilities", false);
     return info_print_capability_names(topology);
 }
 
