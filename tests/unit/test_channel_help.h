@@ -77,6 +77,16 @@ static inline int nothing_left(void **state)
     return npi_load_relaxed(&live_bytes) == 0 ? 0 : -1;
 }
 
+static inline np_channel *new_channel(size_t item_size, size_t capacity, uint32_t senders)
+{
+    np_channel *channel = NULL;
+    assert_ok(np_channel_create(
+        NP_CHANNEL_OPTIONS(.item_size = item_size, .capacity = capacity, .senders = senders),
+        &channel));
+    assert_non_null(channel);
+    return channel;
+}
+
 /* --- a stand-in for the executor ------------------------------------------------------------ */
 
 #ifndef CHANNEL_HELP_NO_EXECUTOR

@@ -54,14 +54,6 @@ static void start_call(caller *c, np_channel *channel, npi_os_thread_fn fn, int 
     start(&c->thread, fn, c);
 }
 
-static np_channel *new_channel(size_t capacity)
-{
-    np_channel *channel = NULL;
-    assert_ok(np_channel_create(NP_CHANNEL_OPTIONS(.item_size = sizeof(int), .capacity = capacity),
-                                &channel));
-    return channel;
-}
-
 static void send_now(np_channel *channel, int item)
 {
     assert_ok(np_channel_try_send(channel, &item));
@@ -79,7 +71,7 @@ static void test_receivers_are_served_in_the_order_they_came(void **state)
     (void)state;
     enum { CALLERS = 5 };
     for (size_t capacity = 0; capacity <= 2; capacity++) {
-        np_channel *channel = new_channel(capacity);
+        np_channel *channel = new_channel(sizeof(int), capacity, 1);
         caller callers[CALLERS];
         for (size_t i = 0; i < CALLERS; i++) {
             start_call(&callers[i], channel, call_receive, -1,
@@ -105,7 +97,7 @@ static void test_senders_are_served_in_the_order_they_came(void **state)
     (void)state;
     enum { CALLERS = 5 };
     for (int capacity = 1; capacity <= 3; capacity++) {
-        np_channel *channel = new_channel((size_t)capacity);
+        np_channel *channel = new_channel(sizeof(int), (size_t)capacity, 1);
         for (int i = 0; i < capacity; i++)
             send_now(channel, i);
         caller callers[CALLERS];
@@ -133,7 +125,7 @@ static void test_senders_are_served_in_the_order_they_came(void **state)
 static void test_a_receive_ends_at_its_deadline(void **state)
 {
     (void)state;
-    np_channel *channel = new_channel(0);
+    np_channel *channel = new_channel(sizeof(int), 0, 1);
     for (uint64_t timeout = 1; timeout <= 30 * MILLISECOND; timeout = timeout * 5 + 1) {
         int item = 4711;
         uint64_t begin = npi_os_now();
@@ -152,7 +144,7 @@ static void test_a_receive_ends_at_its_deadline(void **state)
 static void test_a_send_ends_at_its_deadline(void **state)
 {
     (void)state;
-    np_channel *channel = new_channel(1);
+    np_channel *channel = new_channel(sizeof(int), 1, 1);
     send_now(channel, 1);
     int item = 2;
     uint64_t begin = npi_os_now();
@@ -172,7 +164,7 @@ static void test_a_deadline_takes_only_its_own_waiter_out(void **state)
 {
     (void)state;
     for (int early = 0; early < 3; early++) {
-        np_channel *channel = new_channel(0);
+        np_channel *channel = new_channel(sizeof(int), 0, 1);
         caller callers[3];
         size_t for_ever = 0;
         for (int i = 0; i < 3; i++) {
@@ -209,7 +201,7 @@ static void test_close_ends_every_wait(void **state)
     (void)state;
     enum { CALLERS = 4 };
     caller callers[CALLERS];
-    np_channel *channel = new_channel(0);
+    np_channel *channel = new_channel(sizeof(int), 0, 1);
     for (int i = 0; i < CALLERS; i++)
         start_call(&callers[i], channel, call_receive, -1, i < 2 ? NP_FOREVER : UINT64_MAX - 1);
     until_waiting(channel, 0, CALLERS);
@@ -221,7 +213,7 @@ static void test_close_ends_every_wait(void **state)
     }
     np_channel_destroy(channel);
 
-    channel = new_channel(2);
+    channel = new_channel(sizeof(int), 2, 1);
     send_now(channel, 1);
     send_now(channel, 2);
     for (int i = 0; i < CALLERS; i++)
@@ -245,7 +237,7 @@ static void test_the_last_sender_ends_every_wait(void **state)
     (void)state;
     enum { CALLERS = 3 };
     caller callers[CALLERS];
-    np_channel *channel = new_channel(4);
+    np_channel *channel = new_channel(sizeof(int), 4, 1);
     assert_ok(np_channel_add_sender(channel));
     for (int i = 0; i < CALLERS; i++)
         start_call(&callers[i], channel, call_receive, -1, NP_FOREVER);
@@ -271,7 +263,7 @@ static void test_the_last_sender_ends_every_wait(void **state)
 static void test_a_child_frees_a_channel_with_waiters(void **state)
 {
     (void)state;
-    np_channel *channel = new_channel(0);
+    np_channel *channel = new_channel(sizeof(int), 0, 1);
     caller waiting;
     start_call(&waiting, channel, call_receive, -1, NP_FOREVER);
     until_waiting(channel, 0, 1);
