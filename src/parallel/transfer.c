@@ -20,7 +20,7 @@ typedef struct transfer {
     np_channel *channel;
     const char *call; /* its name, for the detail */
     npi_waiter self;
-    npi_waiter *served; /* claimed, to be finished */
+    npi_waiter *served;         /* claimed, to be finished */
     npi_item_segment *segments; /* a send's: to be used; a receive's: no longer wanted */
 } transfer;
 

@@ -18,14 +18,6 @@
 #include "base/random.h"
 #include "os/os.h"
 
-/* Weak, so that it stands in only while the library has none: outside a worker both do nothing. */
-__attribute__((weak)) np_status np_blocking_begin(void)
-{
-    return NP_OK;
-}
-
-__attribute__((weak)) void np_blocking_end(void) {}
-
 static uint64_t seed;
 
 #define CHECK(condition, ...)                                                          \

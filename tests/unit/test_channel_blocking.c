@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#define CHANNEL_HELP_NO_EXECUTOR
 #include "test_channel_help.h"
 
 /* Written by whatever thread blocks, read by the main thread after a join. */

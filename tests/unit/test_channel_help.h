@@ -87,18 +87,6 @@ static inline np_channel *new_channel(size_t item_size, size_t capacity, uint32_
     return channel;
 }
 
-/* --- a stand-in for the executor ------------------------------------------------------------ */
-
-#ifndef CHANNEL_HELP_NO_EXECUTOR
-/* Weak, so that it stands in only while the library has none: outside a worker both do nothing. */
-__attribute__((weak)) np_status np_blocking_begin(void)
-{
-    return NP_OK;
-}
-
-__attribute__((weak)) void np_blocking_end(void) {}
-#endif
-
 /* --- threads ------------------------------------------------------------------------------ */
 
 static inline void start(npi_os_thread *thread, npi_os_thread_fn fn, void *argument)

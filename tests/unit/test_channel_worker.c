@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#define CHANNEL_HELP_NO_EXECUTOR
 #include "test_channel_help.h"
 
 enum { ITEMS = 200, PAIRS = 3 };
