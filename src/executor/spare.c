@@ -44,7 +44,9 @@ static void spare_main(void *argument)
             npi_worker_loop(worker, retiring_or_stopping, NULL);
             npi_worker_leave(worker);
             (void)retire(worker);
-        } else {
+        } else if (retire(worker)) {
+            /* EMPTY before it sleeps, however it came here: activate() gives no token to a seat
+             * that is RETIRING, for that one is still at work. */
             (void)npi_token_wait(&worker->token, NPI_NO_DEADLINE);
         }
     }
