@@ -44,31 +44,32 @@ static bool copy_matrix(np_topology *topology, const npi_machine *machine)
     return true;
 }
 
-/* Brings the local distance to 10, for tables that count in other units (nanoseconds). */
-static void scale_matrix(np_topology *topology)
+/* The smallest distance of a node to itself: what 10 stands for in this table. */
+static uint32_t find_local(const np_topology *topology)
 {
-    uint32_t local = *cell(topology, 0, 0);
+    uint32_t local = UINT32_MAX;
     for (np_node_index i = 0; i < topology->node_count; i++) {
         uint32_t own = *cell(topology, i, i);
         local = own < local ? own : local;
     }
-    if (local == 0 || local == NPI_DISTANCE_LOCAL)
-        return;
-    size_t cells = (size_t)topology->node_count * topology->node_count;
-    for (size_t i = 0; i < cells; i++) {
-        uint64_t scaled = ((uint64_t)topology->distances[i] * NPI_DISTANCE_LOCAL + local / 2u) /
-                          local;
-        topology->distances[i] = scaled > UINT32_MAX ? UINT32_MAX : (uint32_t)scaled;
-    }
+    return local;
+}
+
+/* In the firmware's unit, for tables that count in other ones (nanoseconds). */
+static uint64_t scale(uint32_t value, uint32_t local)
+{
+    return local == 0 ? 0 : ((uint64_t)value * NPI_DISTANCE_LOCAL + local / 2u) / local;
 }
 
 static bool matrix_makes_sense(np_topology *topology)
 {
+    uint32_t local = find_local(topology);
     for (np_node_index from = 0; from < topology->node_count; from++) {
         uint32_t own = *cell(topology, from, from);
         for (np_node_index to = 0; to < topology->node_count; to++) {
             uint32_t value = *cell(topology, from, to);
-            if (value >= NPI_DISTANCE_LOCAL && value <= NPI_DISTANCE_MOST && value >= own)
+            uint64_t scaled = scale(value, local);
+            if (value >= own && scaled >= NPI_DISTANCE_LOCAL && scaled <= NPI_DISTANCE_MOST)
                 continue;
             snprintf(topology->note, sizeof topology->note,
                      "the distance table says %u from node %d to node %d (local: %u), which makes "
@@ -78,6 +79,14 @@ static bool matrix_makes_sense(np_topology *topology)
         }
     }
     return true;
+}
+
+static void scale_matrix(np_topology *topology)
+{
+    uint32_t local = find_local(topology);
+    size_t cells = (size_t)topology->node_count * topology->node_count;
+    for (size_t i = 0; i < cells; i++)
+        topology->distances[i] = (uint32_t)scale(topology->distances[i], local);
 }
 
 static bool same_socket(const np_topology *topology, np_node_index a, np_node_index b)
@@ -175,12 +184,10 @@ static np_node_id nearest_with_cpus(const np_topology *topology, np_node_index f
 
 void npi_snapshot_fill_closeness(np_topology *topology, const npi_machine *machine)
 {
-    bool usable = machine->distance_count > 0 && copy_matrix(topology, machine);
+    bool usable = machine->distance_count > 0 && copy_matrix(topology, machine) &&
+                  matrix_makes_sense(topology);
     if (usable) {
         scale_matrix(topology);
-        usable = matrix_makes_sense(topology);
-    }
-    if (usable) {
         topology->distance_source = machine->distance_source;
     } else {
         assume_matrix(topology);

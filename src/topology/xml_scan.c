@@ -233,6 +233,19 @@ static npi_xml_event read_markup(npi_xml *xml, bool *again)
     return read_open(xml);
 }
 
+/* Text inside an element, up to the next markup. */
+static npi_xml_event read_text(npi_xml *xml)
+{
+    xml->text = xml->at;
+    while (*xml->at != '\0' && *xml->at != '<')
+        step(xml);
+    if (*xml->at == '\0')
+        return broken(xml, "an element is not closed");
+    xml->cut = xml->at;
+    *xml->at = '\0';
+    return NPI_XML_TEXT;
+}
+
 npi_xml_event npi_xml_next(npi_xml *xml)
 {
     if (xml->close_next) {
@@ -244,6 +257,7 @@ npi_xml_event npi_xml_next(npi_xml *xml)
             *xml->cut = '<';
             xml->cut = NULL;
         }
+        skip_space(xml);
         if (*xml->at == '<') {
             bool again = false;
             xml->at++;
@@ -252,28 +266,11 @@ npi_xml_event npi_xml_next(npi_xml *xml)
                 return event;
             continue;
         }
-        char *start = xml->at;
-        bool blank = true;
-        while (*xml->at != '\0' && *xml->at != '<') {
-            blank = blank && is_space(*xml->at);
-            step(xml);
-        }
-        if (*xml->at == '\0') {
-            if (!blank || xml->depth > 0 || !xml->seen_root) {
-                return broken(xml,
-                              xml->depth > 0 ? "an element is not closed" : "expected an element");
-            }
+        if (*xml->at == '\0' && xml->depth == 0 && xml->seen_root)
             return NPI_XML_END;
-        }
-        if (blank)
-            continue;
-        if (xml->depth == 0) {
-            xml->at = start;
-            return broken(xml, "text outside of all elements");
-        }
-        xml->cut = xml->at;
-        *xml->at = '\0';
-        xml->text = start;
-        return NPI_XML_TEXT;
+        if (xml->depth == 0)
+            return broken(xml, *xml->at == '\0' ? "expected an element"
+                                                : "text outside of all elements");
+        return read_text(xml);
     }
 }
