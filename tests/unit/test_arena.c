@@ -190,6 +190,20 @@ static void test_unplaced_memory_has_no_policy(void **state)
     npi_arena_destroy(&arena);
 }
 
+/* What a forked child finds when another thread of its parent was in the middle of something. */
+static void test_destroy_does_not_need_the_lock(void **state)
+{
+    (void)state;
+    npi_arena arena;
+    npi_arena_init(&arena, NP_NODE_ID_NONE, false);
+    assert_non_null(npi_arena_alloc(&arena, 100, 8));
+    npi_lock_acquire(&arena.lock);
+    npi_arena_destroy(&arena);
+    assert_non_null(npi_arena_alloc(&arena, 100, 8)); /* as good as new */
+    npi_arena_destroy(&arena);
+    npi_arena_destroy(&arena);
+}
+
 /* --- segments ---------------------------------------------------------------------------- */
 
 #define SEGMENT_BYTES ((size_t)64 * 1024)
@@ -381,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_memory_prefers_each_node),
         cmocka_unit_test(test_an_impossible_node_degrades),
         cmocka_unit_test(test_unplaced_memory_has_no_policy),
+        cmocka_unit_test(test_destroy_does_not_need_the_lock),
         cmocka_unit_test(test_segments_fill_a_chunk),
         cmocka_unit_test(test_the_last_given_segment_comes_first),
         cmocka_unit_test(test_trim_gives_pages_back_and_keeps_addresses),

@@ -257,6 +257,25 @@ static void test_policies_are_read_back(void **state)
     }
 }
 
+/* Without the flag the kernel renumbers the nodes of a mapping when the cpuset changes. */
+static void test_node_numbers_are_physical(void **state)
+{
+    (void)state;
+    npi_node_set allowed;
+    NEED_ALLOWED(allowed);
+    enum { STATIC_NODES = 1 << 15, BY_ADDRESS = 2 };
+    char *memory = map_pages(1);
+    assert_int_equal(
+        npi_os_bind_memory(memory, npi_os_page_size(), NPI_OS_POLICY_BIND, &allowed, false), 0);
+    int mode = 0;
+    npi_node_set nodes;
+    assert_int_equal(syscall(SYS_get_mempolicy, &mode, nodes.bits, NPI_NODE_SET_CAPACITY + 1,
+                             memory, BY_ADDRESS),
+                     0);
+    assert_true((mode & STATIC_NODES) != 0);
+    unmap_pages(memory, 1);
+}
+
 static void test_local_policy(void **state)
 {
     (void)state;
@@ -396,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_locking),
         cmocka_unit_test(test_node_sets),
         cmocka_unit_test(test_policies_are_read_back),
+        cmocka_unit_test(test_node_numbers_are_physical),
         cmocka_unit_test(test_local_policy),
         cmocka_unit_test(test_impossible_nodes_are_refused),
         cmocka_unit_test(test_binding_moves_present_pages),

@@ -5,6 +5,8 @@
  * library's.
  */
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <numaperf/region.h>
 #include <numaperf/topology.h>
@@ -425,6 +427,74 @@ static void test_address_without_a_page(void **state)
     unit_expect_failure(np_address_node(memory, NULL), NP_ERR_INVALID_ARGUMENT, "out is NULL");
 }
 
+/* --- threads and processes --------------------------------------------------------------- */
+
+enum { MAKERS = 4, MADE = 40 };
+
+typedef struct maker {
+    npi_os_thread thread;
+    np_node_id node;
+    unsigned wrong;
+} maker;
+
+static void make_regions(void *argument)
+{
+    maker *self = argument;
+    for (unsigned i = 0; i < MADE; i++) {
+        np_region *region = NULL;
+        np_region_audit audit;
+        if (np_region_create_on_node(here.real, 4096u * (1 + i % 5), self->node, &region) !=
+                NP_OK ||
+            np_region_audit_pages(region, &audit, NULL, 0) != NP_OK || audit.home != audit.pages)
+            self->wrong++;
+        np_region_destroy(region);
+    }
+}
+
+static void test_threads_make_regions_at_once(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    maker makers[MAKERS];
+    for (size_t i = 0; i < MAKERS; i++) {
+        makers[i] = (maker){.node = here.node[i % here.node_count]};
+        assert_int_equal(npi_os_thread_start(&makers[i].thread, 0, make_regions, &makers[i]), 0);
+    }
+    for (size_t i = 0; i < MAKERS; i++) {
+        assert_int_equal(npi_os_thread_join(&makers[i].thread), 0);
+        assert_int_equal(makers[i].wrong, 0);
+    }
+}
+
+static void test_a_forked_child_inherits(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    np_node_id last = here.node[here.node_count - 1];
+    np_region *region = NULL;
+    assert_int_equal(np_region_create_on_node(here.real, 8192, last, &region), NP_OK);
+    char *data = np_region_data(region);
+    data[0] = 5;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int result = data[0] == 5 ? 0 : 1;
+        data[0] = 6; /* a page of the child's own, under the same policy */
+        np_node_id node = NP_NODE_ID_NONE;
+        if (np_address_node(data, &node) != NP_OK || node != last)
+            result = 2;
+        np_region_destroy(region);
+        _exit(result);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(data[0], 5);
+    np_region_destroy(region);
+}
+
 /* --- virtual machines -------------------------------------------------------------------- */
 
 static void test_virtual_is_ordinary_memory(void **state)
@@ -483,6 +553,8 @@ int main(void)
         cmocka_unit_test(test_huge_pages),
         cmocka_unit_test(test_address_node),
         cmocka_unit_test(test_address_without_a_page),
+        cmocka_unit_test(test_threads_make_regions_at_once),
+        cmocka_unit_test(test_a_forked_child_inherits),
         cmocka_unit_test(test_virtual_is_ordinary_memory),
         cmocka_unit_test(test_virtual_refuses_strict),
     };
