@@ -55,13 +55,13 @@ size_t npi_queue_put(npi_queue *queue, const npi_task *tasks, size_t count)
     uint64_t extra = 0;
     size_t done = 0;
     /* Relaxed: an old head only makes the queue look fuller than it is. */
-    uint64_t limit = npi_load_relaxed(&queue->head) + NPI_QUEUE_CELLS_MAX;
+    uint64_t oldest = npi_load_relaxed(&queue->head);
 
     for (; done < count; done++) {
         uint32_t cells = npi_task_cells(&tasks[done]);
         bool pad = cells == 2 && number % NPI_SEGMENT_CELLS == NPI_SEGMENT_CELLS - 1;
-        if (number + cells + (pad ? 1u : 0u) > limit)
-            break;
+        if (number + cells + (pad ? 1u : 0u) - oldest > NPI_QUEUE_CELLS_MAX)
+            break; /* compared as a difference: numbers wrap around */
         if (pad) {
             /* Two cells must not straddle segments: fill the last one with nothing. The segment
              * exists, for its first cell was published before or in this call. */
