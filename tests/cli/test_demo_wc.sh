@@ -97,7 +97,7 @@ shapes=("" "numa:1 core:1 pu:1" "numa:2 core:1 pu:1" "pack:2 numa:2 core:2 pu:1"
 policies=("" "--policy local-only" "--policy any" "--policy local-then-socket-then-remote")
 alphabets=('ab \n' 'a\t\n\r\f\v ' 'abcdefghijklmnopqrstuvwxyz \n')
 if $binary; then alphabets+=('\0-\377' 'a\0\200 \n'); fi
-for round in $(seq 40); do
+for round in $(seq 30); do
     alphabet=${alphabets[RANDOM % ${#alphabets[@]}]}
     head -c $((RANDOM * 4)) /dev/urandom | LC_ALL=C tr -dc "$alphabet" >"random$round"
     shape=${shapes[RANDOM % ${#shapes[@]}]}
@@ -112,7 +112,7 @@ mkdir many
 for n in $(seq 1000); do echo "file number $n" >"many/$n"; done
 options=""
 same many/*
-for _ in $(seq 200); do cat numbers no-newline one-long-word; done >big
+for _ in $(seq 60); do cat numbers no-newline one-long-word; done >big
 for options in "" "--chunk 1000" "--workers 8 --chunk 10000" "--binding cpu" "--binding off" \
     "--policy any --chunk 64K" "--repeat 3"; do
     same big

@@ -8,7 +8,7 @@ if ! command -v script >"$scratch/out" || ! script -qec true /dev/null >"$scratc
     exit 77
 fi
 cd "$scratch" || exit 1
-yes "some words on a line" | head -c 100M >large
+yes "some words on a line" | head -c 70M >large
 echo small >small
 export TERM=xterm
 
@@ -21,30 +21,32 @@ on_terminal()
 }
 erase=$(printf '\r\033[K')
 
-# Small chunks make it last for several periods of the line.
-on_terminal --chunk 4K --repeat 4 --quiet large
-! grep -qF ' of 400' shown || fail "a progress line in spite of --quiet"
-on_terminal --chunk 4K --repeat 4 --no-progress large
-! grep -qF ' of 400' shown || fail "a progress line in spite of --no-progress"
-on_terminal small
-! grep -qF '[#' shown || fail "a progress line for a small file"
-on_terminal --chunk 512 large
-if grep -qF 'of 100.0 MiB' shown; then
+# Small chunks make it last for several periods of the line. What shows it, and what does not, are
+# runs of the same length.
+long="--chunk 1K --repeat 2 large"
+on_terminal "$long"
+if grep -qF 'of 140.0 MiB' shown; then
     grep -qF "$erase" shown || fail "the progress line is not taken away"
     # Between carriage returns, without the escape sequences: nothing reaches column 80.
-    tr '\r' '\n' <shown | sed 's/\x1b\[[0-9;]*[A-Za-z]//g' | grep -F 'of 100.0 MiB' |
+    tr '\r' '\n' <shown | sed 's/\x1b\[[0-9;]*[A-Za-z]//g' | grep -F 'of 140.0 MiB' |
         awk 'length($0) > 79 { exit 1 }' || fail "the progress line is too wide"
 else
     fail "no progress line for a large file"
 fi
 grep -q "$(printf '\033\\[1m')" shown || fail "no emphasis on a terminal"
-on_terminal --no-progress small
+on_terminal --quiet "$long"
+! grep -qF 'of 140.0 MiB' shown || fail "a progress line in spite of --quiet"
+on_terminal --no-progress "$long"
+! grep -qF 'of 140.0 MiB' shown || fail "a progress line in spite of --no-progress"
+on_terminal small
+! grep -qF '[#' shown || fail "a progress line for a small file"
 NO_COLOR=1 on_terminal small
 ! grep -q "$(printf '\033\\[')" shown || fail "NO_COLOR is not honoured"
 TERM=dumb on_terminal small
 ! grep -q "$(printf '\033\\[')" shown || fail "escape sequences on a dumb terminal"
 
 # Without a terminal there is none.
-expect 0 "no terminal" "$NUMAPERF" demo --chunk 4K large
+# shellcheck disable=SC2086
+expect 0 "no terminal" "$NUMAPERF" demo $long
 is_silent
 finish

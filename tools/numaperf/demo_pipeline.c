@@ -273,12 +273,13 @@ static bool run_pass(demo_pipeline *p, progress *line)
         return false;
     }
     status = wait_for_tasks(p, line);
-    progress_end(line);
     if (p->broken) {
+        progress_end(line);
         cli_error("a task could not be submitted: %s", p->detail);
         return false;
     }
     if (status != NP_OK) {
+        progress_end(line);
         cli_library_error(status, "the tasks did not complete");
         return false;
     }
@@ -313,6 +314,7 @@ static bool run_passes(demo_pipeline *p, const demo_options *options, demo_resul
         done = run_pass(p, &line);
         if (done) {
             account(p->input, first, pass, result);
+            progress_update(&line, result->bytes);
         }
     }
     progress_end(&line);

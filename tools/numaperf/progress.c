@@ -55,9 +55,11 @@ static void draw_bar(char *line, size_t capacity, unsigned room, double part)
 void progress_update(progress *p, uint64_t done)
 {
     uint64_t elapsed = clock_now() - p->start_ns;
-    if (!p->possible || (!p->shown && p->total <= LARGE_BYTES && elapsed < LONG_NS)) {
+    if (!p->possible || elapsed < p->next_ns ||
+        (!p->shown && p->total <= LARGE_BYTES && elapsed < LONG_NS)) {
         return;
     }
+    p->next_ns = elapsed + PROGRESS_PERIOD_NS / 2;
     char words[LINE_MAX];
     char bar[LINE_MAX + 1] = "";
     char amount[FORMAT_CAPACITY];

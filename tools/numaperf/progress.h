@@ -16,9 +16,11 @@ typedef struct progress {
     bool shown;
     uint64_t total; /* bytes, 0 if unknown */
     uint64_t start_ns;
+    uint64_t next_ns; /* after the start: not drawn again before that */
 } progress;
 
 void progress_begin(progress *p, bool wanted, uint64_t total);
+/* May be called at any rate. */
 void progress_update(progress *p, uint64_t done);
 void progress_end(progress *p); /* takes the line away */
 
