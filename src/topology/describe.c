@@ -21,10 +21,10 @@ typedef struct list {
 
 static void add_item(list *l, const char *separator, const char *item)
 {
+    /* The separator's comma stays on the old line, its space does not begin the new one. */
+    size_t kept = strcspn(separator, " ");
     size_t needed = strlen(separator) + strlen(item);
-    if (!l->fresh && l->column + needed + 1u > WIDTH) {
-        /* The separator's comma stays on the old line, its space does not begin the new one. */
-        size_t kept = strcspn(separator, " ");
+    if (!l->fresh && l->column + needed + kept > WIDTH) {
         npi_text_add(l->text, "%.*s\n%*s", (int)kept, separator, (int)l->indent, "");
         l->column = l->indent;
         separator = "";

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include <hwloc/distances.h>
 #include <numaperf/hwloc.h>
 
 #include "base/status.h"
