@@ -15,6 +15,7 @@
 #include "topology/machine.h"
 #include "topology/whole_file.h"
 #include "topology/xml_scan.h"
+#include "topology/xml_value.h"
 
 #define FILE_MOST (64u * 1024u * 1024u)
 #define KIND_MEANS_LATENCY                                                 \
@@ -56,88 +57,6 @@ typedef struct reader {
     uint32_t values_read;
 } reader;
 
-/* --- values ------------------------------------------------------------------------------ */
-
-static np_status bad_value(const reader *r, const char *name, const char *value)
-{
-    return npi_xml_fail(&r->xml, NP_ERR_PARSE, "attribute %s has the bad value \"%s\"", name,
-                        npi_excerpt_of(value).text);
-}
-
-/* A decimal number; *found tells whether the attribute is there. */
-static np_status read_number(const reader *r, const char *name, uint64_t *out, bool *found)
-{
-    const char *value = npi_xml_value(&r->xml, name);
-    *found = value != NULL;
-    if (value == NULL)
-        return NP_OK;
-    uint64_t number = 0;
-    const char *digit = value;
-    for (; *digit >= '0' && *digit <= '9'; digit++) {
-        if (number > (UINT64_MAX - 9u) / 10u)
-            return bad_value(r, name, value);
-        number = number * 10u + (uint64_t)(*digit - '0');
-    }
-    if (digit == value || *digit != '\0')
-        return bad_value(r, name, value);
-    *out = number;
-    return NP_OK;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* One 32-bit word "0x0000ffff" of a bitmap; an empty one is zero. */
-static bool read_word(const char **at, uint32_t *out)
-{
-    uint32_t word = 0;
-    uint32_t digits = 0;
-    if (**at == ',' || **at == '\0') {
-        *out = 0;
-        return true;
-    }
-    if ((*at)[0] == '0' && (*at)[1] == 'x')
-        *at += 2;
-    for (; hex_digit(**at) >= 0 && digits < 9; (*at)++, digits++)
-        word = word << 4 | (uint32_t)hex_digit(**at);
-    *out = word;
-    return digits >= 1 && digits <= 8;
-}
-
-/* hwloc's text form of a bitmap: 32-bit words, the highest first. */
-static np_status read_bitmap(const reader *r, const char *name, np_cpu_set *out, bool *found)
-{
-    const char *value = npi_xml_value(&r->xml, name);
-    *found = value != NULL;
-    np_cpu_set_clear(out);
-    if (value == NULL)
-        return NP_OK;
-    if (strncmp(value, "0xf...f", 7) == 0)
-        return npi_xml_fail(&r->xml, NP_ERR_LIMIT, "attribute %s is an infinite set", name);
-    uint32_t words = 1;
-    for (const char *c = value; *c != '\0'; c++)
-        words += *c == ',' ? 1u : 0u;
-    const char *at = value;
-    for (uint32_t place = words; place-- > 0;) {
-        uint32_t word = 0;
-        if (!read_word(&at, &word) || *at != (place > 0 ? ',' : '\0'))
-            return bad_value(r, name, value);
-        at += place > 0 ? 1 : 0;
-        if (word != 0 && place >= NP_CPU_SET_CAPACITY / 32u)
-            return npi_xml_fail(&r->xml, NP_ERR_LIMIT, "attribute %s has a number above %u", name,
-                                NP_CPU_SET_CAPACITY - 1u);
-        if (word != 0)
-            out->bits[place / 2u] |= (uint64_t)word << (place % 2u * 32u);
-    }
-    return NP_OK;
-}
-
 /* --- objects ----------------------------------------------------------------------------- */
 
 static np_status read_cpu(reader *r, const frame *around)
@@ -145,7 +64,7 @@ static np_status read_cpu(reader *r, const frame *around)
     uint64_t number = 0;
     bool found = false;
     npi_machine_cpu *cpu = NULL;
-    np_status status = read_number(r, "os_index", &number, &found);
+    np_status status = npi_xml_number(&r->xml, "os_index", &number, &found);
     if (status != NP_OK)
         return status;
     if (!found)
@@ -183,11 +102,11 @@ static np_status read_node(reader *r, const frame *around)
     bool found = false;
     npi_machine_node *node = NULL;
     claim *claimed = NULL;
-    np_status status = read_number(r, "os_index", &id, &found);
+    np_status status = npi_xml_number(&r->xml, "os_index", &id, &found);
     if (status == NP_OK && !found)
         status = npi_xml_fail(&r->xml, NP_ERR_PARSE, "a NUMANode has no os_index");
     if (status == NP_OK)
-        status = read_number(r, "local_memory", &memory, &found);
+        status = npi_xml_number(&r->xml, "local_memory", &memory, &found);
     if (status == NP_OK) {
         status = npi_machine_add_node(r->machine, id, &node);
         if (status != NP_OK)
@@ -202,7 +121,7 @@ static np_status read_node(reader *r, const frame *around)
     node->socket = around->socket;
     claimed->node = node->id;
     claimed->special = subtype != NULL && strcmp(subtype, "DRAM") != 0;
-    return read_bitmap(r, "cpuset", &claimed->cpus, &found);
+    return npi_xml_bitmap(&r->xml, "cpuset", &claimed->cpus, &found);
 }
 
 /* "L3Cache", or in version 1 "Cache"; instruction caches do not count. */
@@ -219,11 +138,13 @@ static bool is_data_cache(const reader *r, const char *type)
 static np_status read_root(reader *r)
 {
     bool found = false;
-    np_status status = read_bitmap(r, "allowed_cpuset", &r->allowed_cpus, &r->restricted_cpus);
+    np_status status = npi_xml_bitmap(&r->xml, "allowed_cpuset", &r->allowed_cpus,
+                                      &r->restricted_cpus);
     if (status == NP_OK)
-        status = read_bitmap(r, "allowed_nodeset", &r->allowed_nodes, &r->restricted_nodes);
+        status = npi_xml_bitmap(&r->xml, "allowed_nodeset", &r->allowed_nodes,
+                                &r->restricted_nodes);
     if (status == NP_OK)
-        status = read_number(r, "local_memory", &r->root_memory, &found);
+        status = npi_xml_number(&r->xml, "local_memory", &r->root_memory, &found);
     return status;
 }
 
@@ -266,9 +187,9 @@ static np_status open_matrix(reader *r)
     bool found = false;
     if (type == NULL || strcmp(type, "NUMANode") != 0 || r->named_done)
         return NP_OK;
-    np_status status = read_number(r, "kind", &kind, &found);
+    np_status status = npi_xml_number(&r->xml, "kind", &kind, &found);
     if (status == NP_OK)
-        status = read_number(r, "nbobjs", &count, &found);
+        status = npi_xml_number(&r->xml, "nbobjs", &count, &found);
     if (status != NP_OK)
         return status;
     bool latency = named || (kind & KIND_MEANS_LATENCY) != 0;
@@ -346,7 +267,7 @@ static np_status open_element(reader *r)
                                 npi_excerpt_of(name).text);
         r->second_version = version != NULL && version[0] == '2';
         if (version != NULL && version[0] != '1' && version[0] != '2')
-            return bad_value(r, "version", version);
+            return npi_xml_bad_value(&r->xml, "version", version);
         return NP_OK;
     }
     if (strcmp(name, "object") == 0)

@@ -172,9 +172,8 @@ static void remarks_are_shown(void **state)
     assert_non_null(strstr(text, "CPU quota: the control group allows the time of 1.5 CPUs.\n"));
     assert_non_null(strstr(text, "In no node: CPUs 3\n"));
     assert_non_null(strstr(text, "its memory may not be used (cpuset)\n"));
-    assert_non_null(strstr(text,
-                           "Note: the distance table says 7 from node 0 to node 1 (local: 10),"
-                           " which makes no\nsense; distances are assumed.\n"));
+    assert_non_null(strstr(text, "\nNote: the distance table says 7 from node 0 to node 1"));
+    assert_non_null(strstr(text, "distances are assumed.\n"));
     assert_null(strstr(text, "Virtual"));
     free(text);
     np_topology_destroy(t);

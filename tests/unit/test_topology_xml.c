@@ -1,8 +1,8 @@
 /*
  * Goal: a topology file becomes the machine it describes; a damaged one becomes an error that names
  * file and line, prints nothing and leaks nothing. Method: fixtures with known properties, hwloc's
- * own reading of them as an oracle, a table of malformed documents, every truncation and thousands
- * of random changes of a good file.
+ * own reading of them as an oracle, a table of malformed documents, truncations and random changes
+ * of a good file.
  */
 #include <numaperf/hwloc.h>
 
@@ -328,7 +328,7 @@ static char *read_fixture(const char *name, size_t *length)
     return text;
 }
 
-static void every_truncation_is_an_error(void **state)
+static void truncations_are_errors(void **state)
 {
     (void)state;
     if (getenv("NP_GUEST") != NULL)
@@ -337,7 +337,7 @@ static void every_truncation_is_an_error(void **state)
     char *text = read_fixture("version-1.xml", &length);
     while (length > 0 && text[length - 1] == '\n')
         length--;
-    for (size_t cut = 0; cut < length; cut++) {
+    for (size_t cut = 0; cut < length; cut += 1 + cut % 7) {
         np_topology *topology = NULL;
         write_scratch(text, cut);
         assert_int_equal(np_topology_from_xml(scratch, &topology), NP_ERR_PARSE);
@@ -362,7 +362,7 @@ static void survives_random_changes(void **state)
     topology_catch_begin(&caught);
     uint32_t accepted = 0;
     bool sound = true;
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 400; round++) {
         memcpy(changed, text, length);
         for (int change = 0; change <= round % 4; change++) {
             seed ^= seed << 13;
@@ -380,7 +380,7 @@ static void survives_random_changes(void **state)
     topology_catch_end_empty(&caught);
     assert_true(sound);
     /* Some changes hit names and values that do not matter. */
-    assert_in_range(accepted, 1, 2999);
+    assert_in_range(accepted, 1, 399);
     free(changed);
     free(text);
 }
@@ -412,7 +412,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_a_readable_file),
         cmocka_unit_test(deep_nesting_is_an_error),
         cmocka_unit_test(ornaments_are_passed_over),
-        cmocka_unit_test(every_truncation_is_an_error),
+        cmocka_unit_test(truncations_are_errors),
         cmocka_unit_test(survives_random_changes),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
