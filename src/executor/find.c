@@ -67,13 +67,6 @@ static np_tier tier_within(const npi_worker *worker, const npi_worker *victim)
                                                                                    : NP_TIER_NODE;
 }
 
-static void make_hungry(npi_worker *victim)
-{
-    /* Loaded first: the owner reads it at every fork, so it must not be written for nothing. */
-    if (npi_load_relaxed(&victim->deque.hungry) == 0)
-        npi_store_relaxed(&victim->deque.hungry, 1u); /* a request, publishes nothing */
-}
-
 static bool take_child(npi_worker *worker, npi_worker *victim, np_tier tier, npi_work *out)
 {
     bool again;
@@ -90,7 +83,7 @@ static bool take_child(npi_worker *worker, npi_worker *victim, np_tier tier, npi
         }
     } while (again);
     if (victim != worker)
-        make_hungry(victim);
+        npi_deque_ask(&victim->deque);
     return false;
 }
 
@@ -243,7 +236,7 @@ static bool look_at_seats(npi_node *node, bool home, npi_look *look)
             return true;
         }
         if (npi_load_relaxed(&victim->activity) == NPI_WORKER_AWAKE)
-            make_hungry(victim);
+            npi_deque_ask(&victim->deque);
         queued = queued || !npi_queue_is_empty(&victim->queue);
     }
     if (queued && home)

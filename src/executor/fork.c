@@ -7,12 +7,33 @@
  */
 #include "executor/group_internal.h"
 
-/* A sleeper asked for children: share half of them and wake one. */
-static __attribute__((noinline, cold)) void feed(npi_worker *worker)
+/* Shares something: the first child in sight, and half of them all if somebody asked. */
+static __attribute__((noinline)) void feed(npi_worker *worker)
 {
-    npi_store_relaxed(&worker->deque.hungry, 0u); /* thieves that find nothing ask again */
-    if (npi_deque_publish(&worker->deque, false) != 0)
-        npi_wake_for_child(worker->node, worker);
+    npi_deque *deque = &worker->deque;
+    bool asked = npi_load_relaxed(&deque->hungry) != 0;
+    uint32_t count = npi_deque_shows_none(deque) ? 1 : 0;
+    if (asked) {
+        npi_store_relaxed(&deque->hungry, 0u); /* thieves that find nothing ask again */
+        count = (npi_deque_private(deque) + 1) / 2;
+    }
+    if (npi_deque_publish(deque, count) == 0)
+        return;
+    if (!asked) {
+        /* Partner: the fence of a worker about to sleep (worker.c). Either it sees the child just
+         * shared, or we see that it asked. */
+        npi_fence_seq_cst();
+        if (npi_load_relaxed(&deque->hungry) == 0)
+            return;
+        npi_store_relaxed(&deque->hungry, 0u);
+    }
+    npi_wake_for_child(worker->node, worker);
+}
+
+static inline bool should_feed(npi_worker *worker)
+{
+    /* Relaxed: a request; its writer sleeps behind a fence and is woken by feed(). */
+    return npi_deque_shows_none(&worker->deque) || npi_load_relaxed(&worker->deque.hungry) != 0;
 }
 
 void np_fork(np_task_fn fn, void *argument)
@@ -28,8 +49,7 @@ void np_fork(np_task_fn fn, void *argument)
         npi_run_child(worker, worker->frame, fn, argument);
         return;
     }
-    /* Relaxed: a request; its writer sleeps behind a fence and is woken by feed(). */
-    if (__builtin_expect(npi_load_relaxed(&worker->deque.hungry) != 0, 0))
+    if (__builtin_expect(should_feed(worker), 0))
         feed(worker);
 }
 

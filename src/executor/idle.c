@@ -23,7 +23,7 @@ uint64_t npi_executor_ended(np_executor *executor)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < executor->seat_count; i++)
-        sum += npi_load_acquire(&executor->seats[i]->ended); /* count_end in run.c */
+        sum += npi_load_acquire(&executor->seats[i]->ended); /* end_task in run.c */
     for (uint32_t i = 0; i < executor->node_count; i++)
         sum += npi_load_acquire(&executor->nodes[i]->outside_discarded); /* shutdown.c */
     return sum;

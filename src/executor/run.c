@@ -42,9 +42,11 @@ void npi_run_child(npi_worker *worker, const npi_frame *frame, np_task_fn fn, vo
     run_body(worker, (npi_frame *)(uintptr_t)frame, fn, argument);
 }
 
-static void count_end(npi_worker *worker, np_counter which)
+/* After the group was told, so that an idle executor has called every completion callback. */
+static void end_task(npi_worker *worker, np_group *group)
 {
-    npi_count(&worker->counters, which, 1);
+    if (group != NULL)
+        npi_group_end(group);
     /* Release: pairs with the acquire in npi_executor_ended; whoever sees the end sees every task
      * that this one submitted as accepted. */
     npi_store_release(&worker->ended, npi_load_relaxed(&worker->ended) + 1);
@@ -85,16 +87,16 @@ void npi_run_task(npi_worker *worker, npi_task *task)
     if (__builtin_expect(cancelled || npi_load_relaxed(&executor->discarding) != 0, 0)) {
         npi_discard_task(executor, worker, task,
                          cancelled ? NP_DISCARD_CANCELLED : NP_DISCARD_SHUTDOWN);
-        count_end(worker, NP_COUNTER_DISCARDED);
+        npi_count(&worker->counters, NP_COUNTER_DISCARDED, 1);
     } else {
         npi_frame frame = {group, home, npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
         run_body(worker, &frame, task->fn, npi_task_argument(task));
         npi_owner_add(&worker->counters.ran_from[home], 1);
-        count_end(worker, home == worker->node->index ? NP_COUNTER_EXECUTED_HOME
-                                                      : NP_COUNTER_EXECUTED_AWAY);
+        npi_count(&worker->counters,
+                  home == worker->node->index ? NP_COUNTER_EXECUTED_HOME : NP_COUNTER_EXECUTED_AWAY,
+                  1);
     }
-    if (group != NULL)
-        npi_group_end(group);
+    end_task(worker, group);
 }
 
 void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owner)

@@ -27,12 +27,12 @@ static void discard_queue(np_executor *executor, npi_queue *queue, uint64_t *dis
     npi_task task;
     while (npi_queue_take(queue, &task)) {
         npi_discard_task(executor, NULL, &task, NP_DISCARD_SHUTDOWN);
-        /* Acq_rel: as count_end in run.c; several shutdown callers may count here. */
+        if (task.group != NULL)
+            npi_group_end(task.group);
+        /* Acq_rel: as end_task in run.c; several shutdown callers may count here. */
         npi_fetch_add_acq_rel(&executor->nodes[npi_meta_home(task.meta)]->outside_discarded,
                               (uint64_t)1);
         (*discarded)++;
-        if (task.group != NULL)
-            npi_group_end(task.group);
     }
 }
 

@@ -127,7 +127,7 @@ np_status np_blocking_begin(void)
     if (give != NULL)
         npi_token_give(&give->token);
     /* What this worker keeps to itself would be out of reach while it is away. */
-    if (npi_deque_publish(&worker->deque, true) != 0)
+    if (npi_deque_publish(&worker->deque, UINT32_MAX) != 0)
         npi_wake_for_child(node, worker);
     npi_store_relaxed(&worker->activity, (uint32_t)NPI_WORKER_BLOCKED); /* for snapshots */
     return NP_OK;

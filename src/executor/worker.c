@@ -163,7 +163,7 @@ bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint
 {
     npi_work work;
     /* Its own children first: shared, so that it can take the oldest itself and others help. */
-    if (npi_deque_publish(&worker->deque, true) != 0 && !alone)
+    if (npi_deque_publish(&worker->deque, UINT32_MAX) != 0 && !alone)
         npi_wake_for_child(worker->node, worker);
     while (!until(worker, context)) {
         if (deadline != NPI_NO_DEADLINE && npi_os_now() >= deadline)

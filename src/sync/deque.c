@@ -8,6 +8,7 @@ void npi_deque_init(npi_deque *deque, npi_child *slots)
     deque->slots = slots;
     deque->head = 0;
     deque->split = 0;
+    deque->known_tail = 0;
     npi_atomic_init(&deque->hungry, 0u);
     npi_atomic_init(&deque->shared, (uint64_t)0);
 }
@@ -19,6 +20,7 @@ bool npi_deque_reclaim(npi_deque *deque)
         uint32_t tail = npi_shared_tail(shared);
         uint32_t split = npi_shared_split(shared);
         NPI_CHECK(split == deque->split && tail <= split);
+        deque->known_tail = tail;
         if (tail == split)
             return false; /* no thief can change a word without shared children */
         /* Half of what is left, rounded so that at least one comes back. */
@@ -39,16 +41,18 @@ void npi_deque_forget(npi_deque *deque)
     NPI_CHECK(deque->head == deque->split && deque->head > 0);
     deque->head--;
     deque->split = deque->head;
+    deque->known_tail = deque->head;
     /* Relaxed: with tail == split no thief can succeed, before or after; nothing is published. */
     npi_store_relaxed(&deque->shared, npi_shared_word(shared, deque->head, deque->head));
 }
 
-uint32_t npi_deque_publish(npi_deque *deque, bool all)
+uint32_t npi_deque_publish(npi_deque *deque, uint32_t count)
 {
-    uint32_t unshared = deque->head - deque->split;
-    if (unshared == 0)
+    uint32_t most = npi_deque_private(deque);
+    if (count > most)
+        count = most;
+    if (count == 0)
         return 0;
-    uint32_t count = all ? unshared : (unshared + 1) / 2;
     uint32_t split = deque->split + count;
     for (uint32_t i = deque->split; i < split; i++) {
         /* Relaxed: published with the word below. */
@@ -62,6 +66,7 @@ uint32_t npi_deque_publish(npi_deque *deque, bool all)
                             npi_shared_word(shared, split, npi_shared_tail(shared)))) {
     }
     deque->split = split;
+    deque->known_tail = npi_shared_tail(shared);
     return count;
 }
 
@@ -92,5 +97,7 @@ npi_child *npi_deque_steal(npi_deque *deque, bool home_thief, bool *again)
         *again = true;
         return NULL;
     }
+    if (tail + 1 == npi_shared_split(next))
+        npi_deque_ask(deque); /* that was the last one in sight */
     return &deque->slots[tail];
 }

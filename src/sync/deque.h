@@ -55,7 +55,8 @@ typedef struct npi_deque {
     /* The owner's line. */
     NPI_ALIGNED(NPI_FALSE_SHARING) npi_child *slots;
     uint32_t head;
-    uint32_t split; /* the owner's copy; only the owner changes the real one */
+    uint32_t split;      /* the owner's copy; only the owner changes the real one */
+    uint32_t known_tail; /* tail when the owner last looked; thieves may have raised it since */
     /* Set by a worker that found nothing here before it sleeps; cleared by the owner when it
      * shares. */
     np_atomic(uint32_t) hungry;
@@ -98,6 +99,12 @@ static inline bool npi_deque_push(npi_deque *deque, np_task_fn fn, void *argumen
     return true;
 }
 
+/* Owner: all children are private, or known to be stolen. */
+static inline bool npi_deque_shows_none(const npi_deque *deque)
+{
+    return deque->known_tail == deque->split;
+}
+
 /* Owner, slow half of pop: takes shared children back. False: the youngest child is stolen. */
 bool npi_deque_reclaim(npi_deque *deque);
 
@@ -115,8 +122,13 @@ static inline npi_child *npi_deque_pop(npi_deque *deque)
 /* Owner: drops the youngest child, which was stolen and is done. */
 void npi_deque_forget(npi_deque *deque);
 
-/* Owner: shares half of the private children (all: every one). Returns how many were added. */
-uint32_t npi_deque_publish(npi_deque *deque, bool all);
+/* Owner: shares this many of the private children, oldest first (fewer if there are fewer). */
+uint32_t npi_deque_publish(npi_deque *deque, uint32_t count);
+
+static inline uint32_t npi_deque_private(const npi_deque *deque)
+{
+    return deque->head - deque->split;
+}
 
 /* Owner: keeps thieves of other nodes away, or lets them in again. Returns what it was before. */
 bool npi_deque_set_local(npi_deque *deque, bool local);
@@ -124,6 +136,13 @@ bool npi_deque_set_local(npi_deque *deque, bool local);
 /* Anybody: claims the oldest shared child, `home_thief` telling whether the thief is of the same
  * node. NULL: nothing to take, or another thief was faster (then *again is true). */
 npi_child *npi_deque_steal(npi_deque *deque, bool home_thief, bool *again);
+
+/* Thief: asks the owner to share more. Loaded first: the owner reads it at every fork. */
+static inline void npi_deque_ask(npi_deque *deque)
+{
+    if (npi_load_relaxed(&deque->hungry) == 0)
+        npi_store_relaxed(&deque->hungry, 1u); /* a request, publishes nothing */
+}
 
 /* Loads only; a hint except after a sequentially consistent fence (wake.h). */
 static inline bool npi_deque_has_shared(npi_deque *deque, bool home_thief)

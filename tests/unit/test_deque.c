@@ -62,7 +62,7 @@ static void test_thieves_take_the_oldest(void **state)
     bool again;
     for (uintptr_t i = 0; i < 5; i++)
         push(deque, i);
-    assert_int_equal(npi_deque_publish(deque, false), 3); /* half, rounded up */
+    assert_int_equal(npi_deque_publish(deque, 3), 3);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 0);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 1);
     assert_int_equal(number_of(npi_deque_pop(deque)), 4);
@@ -76,7 +76,7 @@ static void test_thieves_take_the_oldest(void **state)
     assert_int_equal(deque->head, 0);
     /* The same slots again. */
     push(deque, 77);
-    assert_int_equal(npi_deque_publish(deque, true), 1);
+    assert_int_equal(npi_deque_publish(deque, UINT32_MAX), 1);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 77);
     assert_null(npi_deque_pop(deque));
     npi_deque_forget(deque);
@@ -92,7 +92,7 @@ static void test_local_bit(void **state)
     bool again;
     push(deque, 1);
     push(deque, 2);
-    assert_int_equal(npi_deque_publish(deque, true), 2);
+    assert_int_equal(npi_deque_publish(deque, UINT32_MAX), 2);
     assert_false(npi_deque_set_local(deque, true));
     assert_false(npi_deque_has_shared(deque, false));
     assert_true(npi_deque_has_shared(deque, true));
@@ -145,7 +145,7 @@ static void play(uint32_t depth)
             expected += round * depth + i;
             pushed++;
             if (i % 3 == 0)
-                (void)npi_deque_publish(c.deque, i % 2 == 0);
+                (void)npi_deque_publish(c.deque, 1 + i % 2);
         }
         while (c.deque->head > 0) {
             npi_child *child = npi_deque_pop(c.deque);

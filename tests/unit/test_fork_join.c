@@ -99,8 +99,8 @@ static void test_deep_nesting(void **state)
     (void)state;
     const uint64_t levels = UNIT_SANITIZED ? 20000 : 1000000;
     pool_counter count = {0};
-    np_executor *executor = pool_create(ONE_BY_ONE,
-                                        NP_EXECUTOR_OPTIONS(.stack_size = (size_t)1 << 30));
+    np_executor *executor = pool_create(
+        ONE_BY_ONE, NP_EXECUTOR_OPTIONS(.stack_size = UNIT_SANITIZED ? 32 << 20 : 1 << 30));
     chain top = {levels, &count};
     assert_int_equal(np_run(executor, 0, descend, &top), NP_OK);
     assert_int_equal(npi_load_acquire(&count.value), levels + 1);
@@ -175,7 +175,8 @@ static void test_forks_and_groups_mixed(void **state)
     }
 }
 
-/* A thief that sleeps is woken for a child even while every worker has only private ones. */
+/* Another worker gets the child while its parent is busy, whether it sleeps, looks, or falls asleep
+ * just then. */
 typedef struct meeting {
     np_atomic(uint32_t) here;
 } meeting;
