@@ -158,6 +158,26 @@ static void test_each_allocation_fails_in_turn(void **state)
     assert_int_equal(np_set_allocator(NULL), NP_OK);
 }
 
+static void test_sizes_given_back_are_those_asked_for(void **state)
+{
+    (void)state;
+    /* All nodes but one are chosen, so the struct has room to spare. */
+    uint64_t before = topology->nodes[7].memory_bytes;
+    topology->nodes[7].memory_bytes = 0;
+    unit_allocator hook;
+    unit_allocator_install(&hook);
+    np_region *region = NULL;
+    np_status status = np_region_create(topology, 4096, NULL, &region);
+    size_t nodes = np_region_nodes(region, NULL, 0);
+    np_region_destroy(region);
+    topology->nodes[7].memory_bytes = before;
+    assert_int_equal(np_set_allocator(NULL), NP_OK);
+    assert_int_equal(status, NP_OK);
+    assert_int_equal(nodes, np_topology_node_count(topology) - 1);
+    assert_int_equal(hook.held_blocks, 0);
+    assert_int_equal(hook.wrong_sizes, 0);
+}
+
 static void test_no_address_space(void **state)
 {
     (void)state;
@@ -188,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_nodes_without_memory),
         cmocka_unit_test(test_nothing_answers_for_no_region),
         cmocka_unit_test(test_each_allocation_fails_in_turn),
+        cmocka_unit_test(test_sizes_given_back_are_those_asked_for),
         cmocka_unit_test(test_no_address_space),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

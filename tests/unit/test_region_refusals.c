@@ -205,6 +205,39 @@ static void test_partly_outside(void **state)
     np_region_destroy(region);
 }
 
+/* Not through the library, whose /proc is the test's folder at that time. */
+static size_t mapped_kib(void)
+{
+    char line[256];
+    size_t kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmSize:", 7) == 0)
+            kib = strtoull(line + 7, NULL, 10);
+    assert_int_equal(fclose(file), 0);
+    assert_true(kib > 0);
+    return kib;
+}
+
+static void test_refused_regions_leave_no_mapping(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    const np_node_id absent = ABSENT;
+    say_memory(absent, full_of_cache);
+    np_region_options options = on_nodes(&absent, 1);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    size_t before = mapped_kib();
+    for (int i = 0; i < 20; i++) {
+        np_region *region = NULL;
+        unit_expect_failure(np_region_create(topology, (size_t)64 << 20, &options, &region),
+                            NP_ERR_HARD_MODE, "mbind");
+    }
+    /* Less than one of the twenty. */
+    assert_true(mapped_kib() < before + 32 * 1024);
+}
+
 static void test_two_full_nodes_are_both_preferred(void **state)
 {
     (void)state;
@@ -318,6 +351,30 @@ static int populating_unknown(int error)
     CHILD_CHECK(np_region_enforcement(region).level == NP_ENFORCEMENT_BEST_EFFORT);
     CHILD_CHECK(np_region_enforcement(region).reason == NP_REASON_NOT_SUPPORTED);
     np_region_destroy(region);
+
+    /* Of two shortfalls the worse one is told. */
+    const np_node_id absent = ABSENT;
+    options.nodes = &absent;
+    CHILD_CHECK(np_region_create(topology, 65536, &options, &region) == NP_OK);
+    CHILD_CHECK(np_region_enforcement(region).level == NP_ENFORCEMENT_NONE);
+    CHILD_CHECK(np_region_enforcement(region).reason == NP_REASON_OUTSIDE_ALLOWED);
+    np_region_destroy(region);
+    return CHILD_PASSED;
+}
+
+/* Some sandboxes answer the call with success and do nothing. */
+static int binding_pretended(int error)
+{
+    (void)error;
+    np_region_options options = on_nodes(&existing, 1);
+    np_region *region = NULL;
+    CHILD_CHECK(np_region_create(topology, 4096, &options, &region) == NP_OK);
+    CHILD_CHECK(np_region_enforcement(region).level == NP_ENFORCEMENT_BEST_EFFORT);
+    CHILD_CHECK(np_region_enforcement(region).reason == NP_REASON_PARTIAL);
+    np_region_destroy(region);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    CHILD_CHECK(np_region_create(topology, 4096, &options, &region) == NP_ERR_HARD_MODE);
+    CHILD_CHECK(strstr(np_error_detail(), "another policy than was set") != NULL);
     return CHILD_PASSED;
 }
 
@@ -348,6 +405,7 @@ static void test_refused_calls(void **state)
         unit_in_refusing_child(SYS_get_mempolicy, errors[i], reading_back_refused);
         unit_in_refusing_child(SYS_move_pages, errors[i], page_query_refused);
     }
+    unit_in_refusing_child(SYS_mbind, 0, binding_pretended);
     unit_in_refusing_child(SYS_madvise, EINVAL, populating_unknown);
     unit_in_refusing_child(SYS_madvise, ENOMEM, populating_fails);
 }
@@ -390,6 +448,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unknown_free_memory, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_outside_the_allowed_nodes, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_partly_outside, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_refused_regions_leave_no_mapping, make_root,
+                                        remove_root),
         cmocka_unit_test_setup_teardown(test_two_full_nodes_are_both_preferred, make_root,
                                         remove_root),
         cmocka_unit_test(test_refused_calls),
