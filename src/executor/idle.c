@@ -52,9 +52,14 @@ void npi_idle_check(np_executor *executor)
 {
     if (!npi_executor_is_quiescent(executor))
         return;
+    /* Asked again under the lock: an answer from before a waiter came is none for that waiter. It
+     * may have submitted since, having been told by somebody else that all was quiet. */
+    npi_idle_waiter *waiter = NULL;
     npi_lock_acquire(&executor->idle_lock);
-    npi_idle_waiter *waiter = executor->idle_list;
-    executor->idle_list = NULL;
+    if (npi_executor_is_quiescent(executor)) {
+        waiter = executor->idle_list;
+        executor->idle_list = NULL;
+    }
     npi_lock_release(&executor->idle_lock);
     while (waiter != NULL) {
         npi_idle_waiter *next = waiter->next;

@@ -12,8 +12,8 @@ enum { ROUNDS = 400, SIDES_MOST = 4, ITEMS_MOST = 40 };
 typedef struct side {
     np_channel *channel;
     uint64_t seed;
-    uint32_t items; /* to send */
     uint64_t sum;   /* of what was sent or received */
+    uint32_t items; /* to send */
     np_status status;
 } side;
 
