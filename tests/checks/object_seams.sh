@@ -5,7 +5,7 @@
 # Nowhere may it print, exit or change the process's environment.
 # usage: object_seams.sh OBJECT…      (…/src/<layer>/<file>.o)
 set -eu
-pure='mem(cpy|move|set|cmp|chr|rchr)|str(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|str|spn|cspn|
+pure='mem(cpy|move|set|cmp|chr|rchr)|str(len|nlen|cpy|ncpy|cmp|ncmp|casecmp|ncasecmp|chr|rchr|str|spn|cspn|
 tol|toul|toll|toull|tod|pbrk)|snprintf|vsnprintf|qsort|bsearch|f?(floor|ceil|round|fabs|log|log2|
 sqrt|pow|exp)|l?l?round|isnan|sscanf|strerror_r|strtok_r'
 pure=$(printf '%s' "$pure" | tr -d '\n')
@@ -19,14 +19,7 @@ setenv|unsetenv|putenv|clearenv|system|popen|s?rand|s?random|sleep|usleep|sched_
 setlocale|strtok|strerror|localtime|gmtime'
 never=$(printf '%s' "$never" | tr -d '\n')
 
-for object in "$@"; do
-    layer=$(printf '%s\n' "$object" | sed -n 's,.*/src/\([a-z]*\)/[^/]*$,\1,p')
-    [ -n "$layer" ] || {
-        echo "object_seams: $object is not below src/<layer>" >&2
-        exit 2
-    }
-    nm -u "$object" | awk -v layer="$layer" -v file="$(basename "$object" .o)" '{print layer, file, $NF}'
-done | awk -v pure="^($pure)\$" -v runtime="^($runtime)\$" -v heap="^($heap)\$" \
+nm -A -u "$@" | awk -v pure="^($pure)\$" -v runtime="^($runtime)\$" -v heap="^($heap)\$" \
     -v never="^($never)\$" '
 function wrong(why)
 {
@@ -34,7 +27,17 @@ function wrong(why)
     violations++
 }
 {
-    layer = $1; file = $2; symbol = $3; seen++
+    # …/src/<layer>/<file>.o:      U symbol
+    symbol = $NF
+    file = $0
+    sub(/\.o:.*/, "", file)
+    if (!match(file, /\/src\/[a-z]+\/[^\/]*$/))
+        { print "not below src/<layer>: " file; violations++; next }
+    file = substr(file, RSTART + 5)
+    layer = file
+    sub(/\/.*/, "", layer)
+    sub(/.*\//, "", file)
+    seen++
     sub(/@.*/, "", symbol)
     if (symbol ~ never)
         wrong("the library does not print, exit, sleep or change the process")

@@ -44,6 +44,14 @@ has_no_target()
 {
     ! targets "$1" | grep -q "^$2:" || complain "$1: there is a target $2"
 }
+links()
+{
+    grep -q "^build $2" "$work/$1/build.ninja" || complain "$1: $2 is not built"
+}
+links_not()
+{
+    ! grep -q "^build $2" "$work/$1/build.ninja" || complain "$1: $2 is built"
+}
 rejected()
 {
     name=$1 text=$2
@@ -71,8 +79,8 @@ compiled_with default '-Wconversion'
 compiled_without default '-Werror'
 compiled_without default '-DNDEBUG'
 compiled_without default '-fsanitize'
-has_target default numaperf
-has_target default numaperf_static
+links default libnumaperf.so
+links default libnumaperf.a
 
 must_configure werror -DNP_WERROR=ON
 compiled_with werror '-Werror'
@@ -91,10 +99,10 @@ compiled_with sanitize '-DNPI_ASSERT_LEVEL=3'
 rejected nonsense 'cannot build with -fsanitize=nonsense' -DNP_SANITIZE=nonsense
 
 must_configure static_only -DNP_BUILD_SHARED=OFF
-has_no_target static_only numaperf
-has_target static_only numaperf_static
+links_not static_only libnumaperf.so
+links static_only libnumaperf.a
 must_configure shared_only -DNP_BUILD_STATIC=OFF
-has_target shared_only numaperf
+links shared_only libnumaperf.so
 rejected no_library 'nothing to build' -DNP_BUILD_SHARED=OFF -DNP_BUILD_STATIC=OFF
 grep -q 'libnumaperf.a' "$work/default/cmake_install.cmake" ||
     complain "default: libnumaperf.a is not installed"

@@ -16,7 +16,7 @@ static char root[64];
 
 static void make_path(const char *parts)
 {
-    char path[192];
+    char path[320];
     snprintf(path, sizeof path, "%s/%s", root, parts);
     (void)mkdir(path, 0700);
 }
