@@ -5,8 +5,9 @@
 
 # build_image FILE…: sets $image for these programs; find_busybox must have been called.
 build_image() {
-    key=$({ cat "$guest_dir/init" "$guest_dir/lib/image.sh" "$busybox" "$@" && image_libraries "$@" |
-        xargs -r cat && printf '%s\n' "$@"; } | sha256sum | cut -c1-16)
+    image_libraries "$@"
+    key=$({ cat "$guest_dir/init" "$guest_dir/lib/image.sh" "$busybox" "$@" $libraries &&
+        printf '%s\n' "$@"; } | sha256sum | cut -c1-16)
     image=$work_dir/image-$key.cpio
     [ ! -f "$image" ] || return 0
     exec 8>"$work_dir/image.lock"
@@ -41,7 +42,7 @@ stage_image() {
     for program in "$@"; do
         copy_stripped "$program" "$root/np/bin/$(basename "$program")"
     done
-    image_libraries "$@" | while read -r library; do
+    for library in $libraries; do
         copy_stripped "$library" "$root/np/lib/$(basename "$library")"
     done
     # The loader's path is written into every program.
@@ -49,17 +50,21 @@ stage_image() {
     return 0
 }
 
-# image_libraries FILE…: the shared libraries of these programs, one path per line. libgcc_s is
-# loaded by the C library at run time, when a thread exits or is cancelled, so ldd cannot see it.
+# image_libraries FILE…: sets $libraries, the shared libraries of these programs, one path per line.
+# libgcc_s is loaded by the C library at run time, when a thread exits or is cancelled, so ldd cannot
+# see it.
 image_libraries() {
-    {
-        for program in "$@"; do
-            ldd "$program" 2>/dev/null |
-                awk '/not found/ { exit 1 } $2 == "=>" { print $3 } $1 ~ /^\// { print $1 }' ||
-                die "a shared library of $program is missing"
-        done
-        ldconfig_path libgcc_s.so.1
-    } | sort -u | awk -F/ '!seen[$NF]++'
+    libraries=$(ldconfig_path libgcc_s.so.1)
+    for program in "$@"; do
+        # Of a script ldd says that it is no dynamic executable, which is no failure.
+        found=$(ldd "$program" 2>/dev/null) || found=
+        case $found in *'not found'*)
+            die "a shared library of $program is missing: $(echo "$found" | grep 'not found' | head -n 1)" ;;
+        esac
+        libraries="$libraries
+$(printf '%s\n' "$found" | awk '$2 == "=>" { print $3 } $1 ~ /^\// { print $1 }')"
+    done
+    libraries=$(printf '%s\n' "$libraries" | sort -u | awk -F/ '$0 != "" && !seen[$NF]++')
 }
 
 # ldconfig_path NAME: where the system keeps this library.
