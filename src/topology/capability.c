@@ -63,12 +63,12 @@ static const entry entries[NP_CAPABILITY_COUNT] = {
          "As root: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"},
     [NP_CAPABILITY_HUGE_PAGES_2M] =
         {"huge_pages_2m", npi_probe_huge_pages_2m,
-         "Regions that demand reserved huge pages of 2 MiB cannot be had.",
+         "Your own mappings with MAP_HUGETLB of 2 MiB fail. Regions do not need them.",
          "As root, for each node N: echo 512 > "
          "/sys/devices/system/node/nodeN/hugepages/hugepages-2048kB/nr_hugepages"},
     [NP_CAPABILITY_HUGE_PAGES_1G] =
         {"huge_pages_1g", npi_probe_huge_pages_1g,
-         "Regions that demand reserved huge pages of 1 GiB cannot be had.",
+         "Your own mappings with MAP_HUGETLB of 1 GiB fail. Regions do not need them.",
          "Boot with hugepagesz=1G hugepages=<number>; later there is rarely enough room in one "
          "piece."},
     [NP_CAPABILITY_LOCKED_MEMORY] =

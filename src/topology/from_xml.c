@@ -6,6 +6,7 @@
  * machine from a file is always virtual.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,7 +276,8 @@ static np_status open_element(reader *r)
     if (strcmp(name, "distances2") == 0)
         return open_matrix(r);
     if (strcmp(name, "distances") == 0 && r->machine->note[0] == '\0')
-        strcpy(r->machine->note, "distances in the format of hwloc 1 are not read");
+        snprintf(r->machine->note, sizeof r->machine->note,
+                 "distances in the format of hwloc 1 are not read");
     return NP_OK;
 }
 

@@ -185,7 +185,7 @@ static void damaged_tables_are_survived(void **state)
         "30 1 0:26 / /sys/fs/cgroup rw - cgroup2",
         "30 - cgroup2 x y",
         "30 1 0:26 / \\0 rw - cgroup2 cgroup2 rw\n",
-        V2_MOUNT V2_MOUNT,
+        (V2_MOUNT V2_MOUNT),
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         for (size_t k = 0; k < sizeof mounts / sizeof mounts[0]; k++) {
@@ -204,7 +204,7 @@ static void a_long_mount_table(void **state)
     assert_non_null(table);
     for (int i = 0; i < 2000; i++)
         length += (size_t)sprintf(table + length, "%d 1 0:9 / /mnt/%d rw - tmpfs tmpfs rw\n", i, i);
-    strcpy(table + length, V2_MOUNT);
+    snprintf(table + length, 200000 - length, "%s", V2_MOUNT);
     groups("0::/g\n", table);
     fake_file(root, "/sys/fs/cgroup/g/cpu.max", "50000 100000\n");
     assert_int_equal(npi_cgroup_cpu_quota(), 500);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -268,12 +269,20 @@ static inline void fake_root(char root[32])
     assert_non_null(mkdtemp(root));
 }
 
+static inline int fake_remove_one(const char *path, const struct stat *about, int kind,
+                                  struct FTW *place)
+{
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+/* Removes the folder and what is in it. */
 static inline void fake_remove(const char *root)
 {
-    char command[128];
     assert_int_equal(strncmp(root, "/tmp/np-fake-", 13), 0);
-    snprintf(command, sizeof command, "rm -r '%s'", root);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(nftw(root, fake_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 #endif
