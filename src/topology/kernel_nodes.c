@@ -127,7 +127,7 @@ static np_status read_distances(const char *root, const np_cpu_set *online, npi_
         }
         row++;
     }
-    machine->distance_source = NP_DISTANCE_FIRMWARE;
+    machine->distance_source = machine->is_virtual ? NP_DISTANCE_GIVEN : NP_DISTANCE_FIRMWARE;
     return NP_OK;
 }
 
