@@ -101,6 +101,17 @@ static void lines_keep_within_their_width(void **state)
     }
 }
 
+/* strstr() would look at the whole rest of a long text each time under a sanitizer. */
+static uint32_t occurrences(const char *text, const char *word)
+{
+    size_t length = strlen(text);
+    size_t wanted = strlen(word);
+    uint32_t found = 0;
+    for (size_t i = 0; i + wanted <= length; i++)
+        found += text[i] == word[0] && memcmp(text + i, word, wanted) == 0;
+    return found;
+}
+
 static void json_is_json_and_complete(void **state)
 {
     (void)state;
@@ -109,14 +120,8 @@ static void json_is_json_and_complete(void **state)
         char *text = topology_text(np_topology_to_json, t);
         if (!json_is_valid(text))
             fail_msg("%s: %s", machines[i], text);
-        uint32_t cpus = 0;
-        uint32_t nodes = 0;
-        for (const char *at = text; (at = strstr(at, "{\"cpu\": ")) != NULL; at++)
-            cpus++;
-        for (const char *at = text; (at = strstr(at, "{\"id\": ")) != NULL; at++)
-            nodes++;
-        assert_int_equal(cpus, np_topology_cpu_count(t));
-        assert_int_equal(nodes, np_topology_node_count(t));
+        assert_int_equal(occurrences(text, "{\"cpu\": "), np_topology_cpu_count(t));
+        assert_int_equal(occurrences(text, "{\"id\": "), np_topology_node_count(t));
         free(text);
         np_topology_destroy(t);
     }

@@ -145,9 +145,18 @@ static inline void topology_catch_end_empty(topology_catch *self)
 
 /* --- JSON -------------------------------------------------------------------------------- */
 
+/* By hand: under a sanitizer the C library's functions look at the whole rest of a long text each
+ * time. */
 static inline const char *json_space(const char *at)
 {
-    return at + strspn(at, " \t\r\n");
+    while (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')
+        at++;
+    return at;
+}
+
+static inline bool json_is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 static inline const char *json_string(const char *at)
@@ -157,44 +166,55 @@ static inline const char *json_string(const char *at)
     for (; *at != '"'; at++) {
         if ((unsigned char)*at < 0x20)
             return NULL;
-        if (*at == '\\') {
-            at++;
-            if (*at == 'u' && strspn(at + 1, "0123456789abcdefABCDEF") < 4)
-                return NULL;
-            if (strchr("\"\\/bfnrtu", *at) == NULL || *at == '\0')
-                return NULL;
+        if (*at != '\\')
+            continue;
+        at++;
+        if (*at == 'u') {
+            for (int i = 0; i < 4; i++) {
+                if (!json_is_hex(*++at))
+                    return NULL;
+            }
+        } else if (*at == '\0' || strchr("\"\\/bfnrt", *at) == NULL) {
+            return NULL;
         }
     }
     return at + 1;
 }
 
+static inline const char *json_digits(const char *at)
+{
+    const char *start = at;
+    while (*at >= '0' && *at <= '9')
+        at++;
+    return at == start ? NULL : at;
+}
+
 static inline const char *json_number(const char *at)
 {
     at += *at == '-';
-    size_t whole = strspn(at, "0123456789");
-    if (whole == 0 || (whole > 1 && *at == '0'))
+    const char *end = json_digits(at);
+    if (end == NULL || (*at == '0' && end != at + 1))
         return NULL;
-    at += whole;
-    if (*at == '.') {
-        size_t part = strspn(at + 1, "0123456789");
-        if (part == 0)
-            return NULL;
-        at += 1 + part;
+    return *end == '.' ? json_digits(end + 1) : end;
+}
+
+static inline const char *json_word(const char *at, const char *word)
+{
+    while (*word != '\0' && *at == *word) {
+        at++;
+        word++;
     }
-    return at;
+    return *word == '\0' ? at : NULL;
 }
 
 /* Passes over one JSON value; NULL if there is none. */
 static inline const char *json_value(const char *at)
 {
-    static const char *const words[] = {"true", "false", "null"};
     at = json_space(at);
     if (*at == '"')
         return json_string(at);
-    for (size_t i = 0; i < 3; i++) {
-        if (strncmp(at, words[i], strlen(words[i])) == 0)
-            return at + strlen(words[i]);
-    }
+    if (*at == 't' || *at == 'f' || *at == 'n')
+        return json_word(at, *at == 't' ? "true" : *at == 'f' ? "false" : "null");
     if (*at != '{' && *at != '[')
         return json_number(at);
     char close = *at == '{' ? '}' : ']';
