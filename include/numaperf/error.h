@@ -15,29 +15,29 @@
 NP_BEGIN_DECLS
 
 /* The one list of failures: X(name, value, text). Values never change once released. */
-#define NP_STATUS_MAP(X)                                                                           \
-    X(NP_ERR_INVALID_ARGUMENT, -1, "invalid argument")                                             \
-    X(NP_ERR_NO_MEMORY, -2, "out of memory")                                                       \
-    X(NP_ERR_INVALID_NODE, -3, "no such NUMA node")                                                \
-    X(NP_ERR_NODE_HAS_NO_WORKER, -4, "the NUMA node has no worker")                                \
-    X(NP_ERR_NOT_SUPPORTED, -5, "not supported here")                                              \
-    X(NP_ERR_NOT_PERMITTED, -6, "not permitted")                                                   \
-    X(NP_ERR_HARD_MODE, -7, "a guarantee demanded by strict hard mode cannot be given")            \
-    X(NP_ERR_TIMEOUT, -8, "timed out")                                                             \
-    X(NP_ERR_WOULD_BLOCK, -9, "the call would have to block")                                      \
-    X(NP_ERR_CLOSED, -10, "closed")                                                                \
-    X(NP_ERR_SHUT_DOWN, -11, "the executor no longer accepts work")                                \
-    X(NP_ERR_CANCELLED, -12, "cancelled")                                                          \
-    X(NP_ERR_FROM_WORKER, -13, "not allowed from one of the executor's own workers")               \
-    X(NP_ERR_FORKED, -14, "not usable in a forked child process")                                  \
-    X(NP_ERR_NOT_FOUND, -15, "not found")                                                          \
-    X(NP_ERR_PARSE, -16, "malformed text")                                                         \
-    X(NP_ERR_SYSTEM, -17, "a system call failed")                                                  \
-    X(NP_ERR_BUSY, -18, "still in use")                                                            \
-    X(NP_ERR_LIMIT, -19, "a limit is reached")                                                     \
-    X(NP_ERR_NODE_GONE, -20, "the NUMA node has no usable CPU left")                               \
-    X(NP_ERR_NO_SPARE, -21, "no spare worker could step in for a blocking one")                    \
-    X(NP_ERR_ENVIRONMENT, -22, "an environment variable has a bad value")                          \
+#define NP_STATUS_MAP(X)                                                                \
+    X(NP_ERR_INVALID_ARGUMENT, -1, "invalid argument")                                  \
+    X(NP_ERR_NO_MEMORY, -2, "out of memory")                                            \
+    X(NP_ERR_INVALID_NODE, -3, "no such NUMA node")                                     \
+    X(NP_ERR_NODE_HAS_NO_WORKER, -4, "the NUMA node has no worker")                     \
+    X(NP_ERR_NOT_SUPPORTED, -5, "not supported here")                                   \
+    X(NP_ERR_NOT_PERMITTED, -6, "not permitted")                                        \
+    X(NP_ERR_HARD_MODE, -7, "a guarantee demanded by strict hard mode cannot be given") \
+    X(NP_ERR_TIMEOUT, -8, "timed out")                                                  \
+    X(NP_ERR_WOULD_BLOCK, -9, "the call would have to block")                           \
+    X(NP_ERR_CLOSED, -10, "closed")                                                     \
+    X(NP_ERR_SHUT_DOWN, -11, "the executor no longer accepts work")                     \
+    X(NP_ERR_CANCELLED, -12, "cancelled")                                               \
+    X(NP_ERR_FROM_WORKER, -13, "not allowed from one of the executor's own workers")    \
+    X(NP_ERR_FORKED, -14, "not usable in a forked child process")                       \
+    X(NP_ERR_NOT_FOUND, -15, "not found")                                               \
+    X(NP_ERR_PARSE, -16, "malformed text")                                              \
+    X(NP_ERR_SYSTEM, -17, "a system call failed")                                       \
+    X(NP_ERR_BUSY, -18, "still in use")                                                 \
+    X(NP_ERR_LIMIT, -19, "a limit is reached")                                          \
+    X(NP_ERR_NODE_GONE, -20, "the NUMA node has no usable CPU left")                    \
+    X(NP_ERR_NO_SPARE, -21, "no spare worker could step in for a blocking one")         \
+    X(NP_ERR_ENVIRONMENT, -22, "an environment variable has a bad value")               \
     X(NP_ERR_FAILED, -23, "a task reported failure")
 
 typedef enum np_status {
@@ -85,7 +85,11 @@ typedef struct np_allocator {
  */
 NP_API NP_MUST_USE np_status np_set_allocator(const np_allocator *allocator);
 
-typedef enum np_severity { NP_SEVERITY_INFO = 0, NP_SEVERITY_WARNING, NP_SEVERITY_ERROR } np_severity;
+typedef enum np_severity {
+    NP_SEVERITY_INFO = 0,
+    NP_SEVERITY_WARNING,
+    NP_SEVERITY_ERROR
+} np_severity;
 
 /* Receives one line without a newline. Called on whatever thread noticed; must not call back. */
 typedef void (*np_diagnostic_fn)(void *context, np_severity severity, const char *message);

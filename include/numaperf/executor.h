@@ -2,14 +2,16 @@
  * numaperf/executor.h - a pool of workers on every NUMA node, and submitting work to them.
  *
  * Thread safety: every function may be called from any thread at the same time as any other on the
- * same executor, with two exceptions: np_executor_destroy() must be the last call on the handle, and
- * np_executor_create() is the first. Calls from tasks are fine unless a function says otherwise.
+ * same executor, with two exceptions: np_executor_destroy() must be the last call on the handle,
+ * and np_executor_create() is the first. Calls from tasks are fine unless a function says
+ * otherwise.
  *
- * Ordering: what a thread did before it submitted a task is visible to that task; what a task did is
- * visible to whoever learns of its completion from the library (a group wait, wait_idle, shutdown).
+ * Ordering: what a thread did before it submitted a task is visible to that task; what a task did
+ * is visible to whoever learns of its completion from the library (a group wait, wait_idle,
+ * shutdown).
  *
- * A task runs to completion on its worker's stack. Waiting on a worker (np_group_wait, np_join) may run other
- * tasks on that stack meanwhile: hold no lock across it.
+ * A task runs to completion on its worker's stack. Waiting on a worker (np_group_wait, np_join) may
+ * run other tasks on that stack meanwhile: hold no lock across it.
  */
 #ifndef NUMAPERF_EXECUTOR_H
 #define NUMAPERF_EXECUTOR_H
@@ -51,9 +53,9 @@ NP_API const char *np_worker_per_name(np_worker_per per);
 
 /* --- creating ---------------------------------------------------------------------------- */
 
-#define NP_WORKERS_NONE (UINT32_MAX)     /* for np_node_workers: no worker on this node */
-#define NP_SPARE_WORKERS_NONE (UINT32_MAX)
-#define NP_SPIN_NONE (UINT32_MAX)        /* park at once */
+#define NP_WORKERS_NONE         (UINT32_MAX) /* for np_node_workers: no worker on this node */
+#define NP_SPARE_WORKERS_NONE   (UINT32_MAX)
+#define NP_SPIN_NONE            (UINT32_MAX) /* park at once */
 #define NP_MAX_WORKERS_PER_NODE 1024u
 
 typedef struct np_node_workers {
@@ -76,26 +78,28 @@ NP_API const char *np_discard_reason_name(np_discard_reason reason);
 
 /*
  * Receives each task that was accepted and will not run. `argument` is what the task would have
- * got (a copied argument is valid during the call). Called on a worker, or on the thread that calls a timed shutdown.
+ * got (a copied argument is valid during the call). Called on a worker, or on the thread that calls
+ * a timed shutdown.
  */
 typedef void (*np_discard_fn)(void *context, np_task_fn fn, void *argument,
                               np_discard_reason reason);
 
 /*
  * Zero, for every field, is the documented default. Each is also read from the environment variable
- * named beside it when the program left it at its default; a bad value there fails the creation with
- * NP_ERR_ENVIRONMENT, naming variable and value.
+ * named beside it when the program left it at its default; a bad value there fails the creation
+ * with NP_ERR_ENVIRONMENT, naming variable and value.
  */
 typedef struct np_executor_options {
     size_t size; /* sizeof(np_executor_options); NP_EXECUTOR_OPTIONS fills it in */
 
-    np_steal_policy steal_policy; /* NUMAPERF_STEAL_POLICY=local-only|local-then-socket-then-remote|any */
-    np_hard_mode hard_mode;       /* NUMAPERF_HARD_MODE=soft|strict */
-    np_binding binding;           /* NUMAPERF_BINDING=node|cpu|off */
-    np_worker_per worker_per;     /* NUMAPERF_WORKER_PER=thread|core */
+    /* NUMAPERF_STEAL_POLICY=local-only|local-then-socket-then-remote|any */
+    np_steal_policy steal_policy;
+    np_hard_mode hard_mode;   /* NUMAPERF_HARD_MODE=soft|strict */
+    np_binding binding;       /* NUMAPERF_BINDING=node|cpu|off */
+    np_worker_per worker_per; /* NUMAPERF_WORKER_PER=thread|core */
 
-    /* Workers on every node that has CPUs. 0: one per allowed hardware thread (or core), lowered by a
-     * CPU quota but at least one. NUMAPERF_WORKERS_PER_NODE=N */
+    /* Workers on every node that has CPUs. 0: one per allowed hardware thread (or core), lowered by
+     * a CPU quota but at least one. NUMAPERF_WORKERS_PER_NODE=N */
     uint32_t workers_per_node;
     /* Exceptions for single nodes. NUMAPERF_NODE_WORKERS=node:workers,... */
     const np_node_workers *node_workers;
@@ -117,8 +121,8 @@ typedef struct np_executor_options {
     np_discard_fn on_discard; /* may be NULL */
     void *discard_context;
 
-    /* Threads per node that may step in for workers that block (channels, np_blocking_begin). 0: 16.
-     * They are started when first needed. NUMAPERF_SPARE_WORKERS=N|none */
+    /* Threads per node that may step in for workers that block (channels, np_blocking_begin).
+     * 0: 16. They are started when first needed. NUMAPERF_SPARE_WORKERS=N|none */
     uint32_t spare_workers;
     /* Seats per node for callers' own threads (np_worker_run). 0: 4. NUMAPERF_GUEST_WORKERS=N */
     uint32_t guest_workers;
@@ -126,9 +130,9 @@ typedef struct np_executor_options {
      * Ignored (none) where only one CPU can be used. NUMAPERF_SPIN_NS=N|none */
     uint32_t spin_ns;
 
-    /* The gate of the default policy. A worker takes a task from another node when that node has more than
-     * gate_backlog tasks queued per worker, or when its queue has not moved for gate_age_ns.
-     * 0: 4 tasks; 0: 1,000,000 ns. NUMAPERF_GATE_BACKLOG, NUMAPERF_GATE_AGE_NS */
+    /* The gate of the default policy. A worker takes a task from another node when that node has
+     * more than gate_backlog tasks queued per worker, or when its queue has not moved for
+     * gate_age_ns. 0: 4 tasks; 0: 1,000,000 ns. NUMAPERF_GATE_BACKLOG, NUMAPERF_GATE_AGE_NS */
     uint32_t gate_backlog;
     uint64_t gate_age_ns;
 
@@ -139,17 +143,19 @@ NP_API void np_executor_options_init(np_executor_options *options);
 
 #ifndef __cplusplus
 /* NP_EXECUTOR_OPTIONS(.workers_per_node = 2, .hard_mode = NP_HARD_MODE_STRICT) */
-#define NP_EXECUTOR_OPTIONS(...)                                                                   \
+#define NP_EXECUTOR_OPTIONS(...) \
     (&(np_executor_options){.size = sizeof(np_executor_options), __VA_ARGS__})
 #endif
 
 /*
- * Starts the workers; when it returns each one is placed and ready. `topology` is copied. `options` may be NULL.
- * Strict hard mode: every worker pins itself and reads its mask back first; one failure undoes everything and the detail names worker,
- * node, CPU, call and errno (NP_ERR_HARD_MODE). Strict on a virtual topology or with NP_BINDING_OFF is refused.
- * Soft: a worker that cannot be pinned works all the same and np_executor_worker_info() says why.
- * Other errors, nothing left behind: NP_ERR_INVALID_ARGUMENT, NP_ERR_INVALID_NODE, NP_ERR_NODE_HAS_NO_WORKER (a node without CPUs was
- * given workers), NP_ERR_LIMIT, NP_ERR_ENVIRONMENT, NP_ERR_NO_MEMORY, NP_ERR_SYSTEM (a thread could not be started).
+ * Starts the workers; when it returns each one is placed and ready. `topology` is copied. `options`
+ * may be NULL. Strict hard mode: every worker pins itself and reads its mask back first; one
+ * failure undoes everything and the detail names worker, node, CPU, call and errno
+ * (NP_ERR_HARD_MODE). Strict on a virtual topology or with NP_BINDING_OFF is refused. Soft: a
+ * worker that cannot be pinned works all the same and np_executor_worker_info() says why. Other
+ * errors, nothing left behind: NP_ERR_INVALID_ARGUMENT, NP_ERR_INVALID_NODE,
+ * NP_ERR_NODE_HAS_NO_WORKER (a node without CPUs was given workers), NP_ERR_LIMIT,
+ * NP_ERR_ENVIRONMENT, NP_ERR_NO_MEMORY, NP_ERR_SYSTEM (a thread could not be started).
  */
 NP_API NP_MUST_USE np_status np_executor_create(const np_topology *topology,
                                                 const np_executor_options *options,
@@ -160,22 +166,23 @@ NP_API NP_MUST_USE np_status np_executor_create(const np_topology *topology,
 /*
  * Every submit: NP_OK means accepted; the task will run exactly once, or be handed to on_discard
  * exactly once. Any other status means not accepted, and nothing was kept.
- * Common errors: NP_ERR_INVALID_ARGUMENT (fn is NULL), NP_ERR_SHUT_DOWN (too late; tasks may go on submitting to their own executor
- * while it shuts down), NP_ERR_NO_MEMORY (the queue could not grow), NP_ERR_FORKED. No submit blocks beyond a lock held for
- * a few instructions; none allocates below the high-water mark of its queue.
- * What one thread sends to one node leaves that node's inbox in the order sent (per np_task_affinity).
+ * Common errors: NP_ERR_INVALID_ARGUMENT (fn is NULL), NP_ERR_SHUT_DOWN (too late; tasks may go on
+ * submitting to their own executor while it shuts down), NP_ERR_NO_MEMORY (the queue could not
+ * grow), NP_ERR_FORKED. No submit blocks beyond a lock held for a few instructions; none allocates
+ * below the high-water mark of its queue. What one thread sends to one node leaves that node's
+ * inbox in the order sent (per np_task_affinity).
  */
 
-/* Near the caller: from a worker its own node, from elsewhere the node the calling thread runs on (or the
- * nearest one with workers). */
+/* Near the caller: from a worker its own node, from elsewhere the node the calling thread runs on
+ * (or the nearest one with workers). */
 NP_API NP_MUST_USE np_status np_submit(np_executor *executor, np_task_fn fn, void *argument);
 
 /* To one node, its home. NP_ERR_INVALID_NODE, NP_ERR_NODE_HAS_NO_WORKER. */
-NP_API NP_MUST_USE np_status np_submit_to_node(np_executor *executor, np_node_id node, np_task_fn fn,
-                                               void *argument);
+NP_API NP_MUST_USE np_status np_submit_to_node(np_executor *executor, np_node_id node,
+                                               np_task_fn fn, void *argument);
 
-/* The same with a copy of up to NP_ARGUMENT_COPY_MAX bytes of argument; the task gets a pointer to the
- * copy (8-byte aligned), valid while it runs. */
+/* The same with a copy of up to NP_ARGUMENT_COPY_MAX bytes of argument; the task gets a pointer to
+ * the copy (8-byte aligned), valid while it runs. */
 #define NP_ARGUMENT_COPY_MAX 40u
 NP_API NP_MUST_USE np_status np_submit_copy_to_node(np_executor *executor, np_node_id node,
                                                     np_task_fn fn, const void *argument,
@@ -187,8 +194,8 @@ typedef struct np_task {
 } np_task;
 
 /*
- * Many at once to one node, with one decision about waking. Stops at the first that cannot be accepted;
- * *accepted (may be NULL) says how many were. `tasks` may be reused at once.
+ * Many at once to one node, with one decision about waking. Stops at the first that cannot be
+ * accepted; *accepted (may be NULL) says how many were. `tasks` may be reused at once.
  */
 NP_API NP_MUST_USE np_status np_submit_batch(np_executor *executor, np_node_id node,
                                              const np_task *tasks, size_t count, size_t *accepted);
@@ -201,21 +208,21 @@ typedef enum np_task_affinity {
 } np_task_affinity;
 
 typedef struct np_submit_options {
-    size_t size;               /* sizeof(np_submit_options); NP_SUBMIT_OPTIONS fills it in */
-    bool to_node;              /* true: to `node`; false: near the caller */
+    size_t size;  /* sizeof(np_submit_options); NP_SUBMIT_OPTIONS fills it in */
+    bool to_node; /* true: to `node`; false: near the caller */
     np_node_id node;
     np_task_affinity affinity;
-    np_group *group;           /* may be NULL; counts the task until it ends */
-    size_t copy_bytes;         /* 0: pass the pointer; else copy that many bytes of the argument */
+    np_group *group;   /* may be NULL; counts the task until it ends */
+    size_t copy_bytes; /* 0: pass the pointer; else copy that many bytes of the argument */
 } np_submit_options;
 
 #ifndef __cplusplus
-#define NP_SUBMIT_OPTIONS(...)                                                                     \
+#define NP_SUBMIT_OPTIONS(...) \
     (&(np_submit_options){.size = sizeof(np_submit_options), __VA_ARGS__})
 #endif
 
-/* The general form. `options` NULL: as np_submit(). Errors also: NP_ERR_CANCELLED when the group is already
- * cancelled (not accepted). */
+/* The general form. `options` NULL: as np_submit(). Errors also: NP_ERR_CANCELLED when the group is
+ * already cancelled (not accepted). */
 NP_API NP_MUST_USE np_status np_submit_with(np_executor *executor, const np_submit_options *options,
                                             np_task_fn fn, void *argument);
 
@@ -224,14 +231,16 @@ NP_API NP_MUST_USE np_status np_submit_with(np_executor *executor, const np_subm
 #define NP_FOREVER UINT64_MAX
 
 /*
- * Returns when at some moment during the call no accepted task was queued or running. NP_ERR_FROM_WORKER from
- * a task of this executor; NP_ERR_TIMEOUT. Timeouts in nanoseconds, NP_FOREVER for none.
+ * Returns when at some moment during the call no accepted task was queued or running.
+ * NP_ERR_FROM_WORKER from a task of this executor; NP_ERR_TIMEOUT. Timeouts in nanoseconds,
+ * NP_FOREVER for none.
  */
 NP_API NP_MUST_USE np_status np_executor_wait_idle(np_executor *executor, uint64_t timeout_ns);
 
 /*
- * Refuses further tasks from outside, waits for every accepted task and for what those submit, then stops the workers.
- * A second call waits for the first to finish. NP_ERR_FROM_WORKER from a task of this executor, nothing changed.
+ * Refuses further tasks from outside, waits for every accepted task and for what those submit, then
+ * stops the workers. A second call waits for the first to finish. NP_ERR_FROM_WORKER from a task of
+ * this executor, nothing changed.
  */
 NP_API NP_MUST_USE np_status np_executor_shutdown(np_executor *executor);
 
@@ -242,15 +251,16 @@ typedef struct np_shutdown_result {
 
 /*
  * The same with a deadline: when it passes, every task that has not started is discarded, and so is
- * what the running ones still submit. NP_ERR_TIMEOUT if tasks were still running; np_executor_destroy()
- * (or another shutdown) waits for those. `result` may be NULL.
+ * what the running ones still submit. NP_ERR_TIMEOUT if tasks were still running;
+ * np_executor_destroy() (or another shutdown) waits for those. `result` may be NULL.
  */
 NP_API NP_MUST_USE np_status np_executor_shutdown_within(np_executor *executor, uint64_t timeout_ns,
                                                          np_shutdown_result *result);
 
 /*
- * Shuts down (without a deadline) if that has not been done, and frees everything. NULL is accepted. In a forked child it only
- * frees. NP_ERR_FROM_WORKER, nothing changed, from a task of this executor. NP_ERR_BUSY while a caller's thread is inside np_worker_run().
+ * Shuts down (without a deadline) if that has not been done, and frees everything. NULL is
+ * accepted. In a forked child it only frees. NP_ERR_FROM_WORKER, nothing changed, from a task of
+ * this executor. NP_ERR_BUSY while a caller's thread is inside np_worker_run().
  */
 NP_API np_status np_executor_destroy(np_executor *executor);
 
@@ -258,52 +268,59 @@ NP_API np_status np_executor_destroy(np_executor *executor);
 
 typedef struct np_leave np_leave;
 
-/* A token that tells a thread inside np_worker_run() to come back. It may be pulled before, during or after, any number of times,
- * from any thread. Destroy it after np_worker_run() has returned. */
+/* A token that tells a thread inside np_worker_run() to come back. It may be pulled before, during
+ * or after, any number of times, from any thread. Destroy it after np_worker_run() has returned. */
 NP_API NP_MUST_USE np_status np_leave_create(np_leave **out);
 NP_API void np_leave_now(np_leave *leave);
 NP_API void np_leave_destroy(np_leave *leave);
 
 /*
- * The calling thread works as one more worker of `node` until `leave` is pulled (after the task at hand) or the
- * executor shuts down; then NP_OK. Its affinity is left alone. `leave` may be NULL. Errors: NP_ERR_FROM_WORKER (already a
- * worker), NP_ERR_LIMIT (every guest seat taken), NP_ERR_SHUT_DOWN, NP_ERR_INVALID_NODE, NP_ERR_NODE_HAS_NO_WORKER.
+ * The calling thread works as one more worker of `node` until `leave` is pulled (after the task at
+ * hand) or the executor shuts down; then NP_OK. Its affinity is left alone. `leave` may be NULL.
+ * Errors: NP_ERR_FROM_WORKER (already a worker), NP_ERR_LIMIT (every guest seat taken),
+ * NP_ERR_SHUT_DOWN, NP_ERR_INVALID_NODE, NP_ERR_NODE_HAS_NO_WORKER.
  */
 NP_API NP_MUST_USE np_status np_worker_run(np_executor *executor, np_node_id node, np_leave *leave);
 
 /*
- * Around a call that may block, in a task: a spare worker of the node steps in so that its CPU is not lost, and steps back afterwards.
- * Nestable; outside a worker it does nothing. NP_ERR_NO_SPARE when none is left or could be started: nothing begun, do
- * not call end.
+ * Around a call that may block, in a task: a spare worker of the node steps in so that its CPU is
+ * not lost, and steps back afterwards. Nestable; outside a worker it does nothing. NP_ERR_NO_SPARE
+ * when none is left or could be started: nothing begun, do not call end.
  */
 NP_API NP_MUST_USE np_status np_blocking_begin(void);
 NP_API void np_blocking_end(void);
 
 /* --- inspection -------------------------------------------------------------------------- */
 
-typedef enum np_worker_kind { NP_WORKER_REGULAR = 0, NP_WORKER_SPARE, NP_WORKER_GUEST } np_worker_kind;
+typedef enum np_worker_kind {
+    NP_WORKER_REGULAR = 0,
+    NP_WORKER_SPARE,
+    NP_WORKER_GUEST
+} np_worker_kind;
 
 struct np_worker_info {
-    uint32_t index;           /* regular workers: 0 .. np_executor_worker_count() - 1, node by node */
-    uint32_t rank;            /* within its node */
+    uint32_t index; /* regular workers: 0 .. np_executor_worker_count() - 1, node by node */
+    uint32_t rank;  /* within its node */
     np_worker_kind kind;
     np_node_id node;
-    int32_t cpu;              /* with NP_BINDING_CPU; else NP_CPU_NONE */
-    uint64_t thread;          /* the kernel's thread id, 0 while not running */
-    np_enforcement binding;   /* what was achieved */
-    np_cpu_set cpus;          /* the mask read back; what was asked for if that failed */
+    int32_t cpu;            /* with NP_BINDING_CPU; else NP_CPU_NONE */
+    uint64_t thread;        /* the kernel's thread id, 0 while not running */
+    np_enforcement binding; /* what was achieved */
+    np_cpu_set cpus;        /* the mask read back; what was asked for if that failed */
     char name[16];
 };
 
 /* Regular workers; spare and guest workers are not counted. */
 NP_API uint32_t np_executor_worker_count(const np_executor *executor);
 NP_API uint32_t np_executor_node_worker_count(const np_executor *executor, np_node_id node);
-/* Nodes that have workers, in ascending id order. Writes at most `capacity`, returns their number. */
+/* Nodes that have workers, in ascending id order. Writes at most `capacity`, returns their number.
+ */
 NP_API size_t np_executor_nodes(const np_executor *executor, np_node_id *out, size_t capacity);
 NP_API uint32_t np_executor_node_count(const np_executor *executor);
 NP_API np_steal_policy np_executor_steal_policy(const np_executor *executor);
 NP_API np_hard_mode np_executor_hard_mode(const np_executor *executor);
-NP_API const np_topology *np_executor_topology(const np_executor *executor); /* lives as long as it */
+/* Lives as long as the executor. */
+NP_API const np_topology *np_executor_topology(const np_executor *executor);
 NP_API NP_MUST_USE np_status np_executor_worker_info(const np_executor *executor, uint32_t index,
                                                      np_worker_info *out);
 
@@ -315,7 +332,8 @@ typedef struct np_executor_load {
     uint64_t queued;
     uint64_t running;
 } np_executor_load;
-NP_API NP_MUST_USE np_status np_executor_load_now(const np_executor *executor, np_executor_load *out);
+NP_API NP_MUST_USE np_status np_executor_load_now(const np_executor *executor,
+                                                  np_executor_load *out);
 
 /* Tasks accepted and not ended, at this moment. */
 NP_API uint64_t np_executor_pending(const np_executor *executor);
@@ -331,7 +349,8 @@ NP_API np_executor *np_current_executor(void);
 NP_API np_node_id np_current_node(void);
 /* The node the running task was submitted to; NP_NODE_ID_NONE outside a task. */
 NP_API np_node_id np_current_home(void);
-/* Index of the worker; UINT32_MAX elsewhere. Spare and guest workers have indices above the regular ones. */
+/* Index of the worker; UINT32_MAX elsewhere. Spare and guest workers have indices above the regular
+ * ones. */
 NP_API uint32_t np_current_worker_index(void);
 /* The group of the running task, or NULL. */
 NP_API np_group *np_current_group(void);

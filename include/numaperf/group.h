@@ -1,8 +1,9 @@
 /*
  * numaperf/group.h - groups: a set of tasks somebody waits for; and fork/join.
  *
- * A group belongs to no executor: tasks of several may be in it. Every function may be called from any thread at
- * the same time as any other on the same group, except np_group_destroy(), which comes last.
+ * A group belongs to no executor: tasks of several may be in it. Every function may be called from
+ * any thread at the same time as any other on the same group, except np_group_destroy(), which
+ * comes last.
  */
 #ifndef NUMAPERF_GROUP_H
 #define NUMAPERF_GROUP_H
@@ -13,8 +14,8 @@ NP_BEGIN_DECLS
 
 typedef struct np_group_options {
     size_t size; /* sizeof(np_group_options) */
-    /* true: a worker that waits for this group runs nothing else meanwhile; a spare worker steps in. For waiting while
-     * something is held that another task could need. */
+    /* true: a worker that waits for this group runs nothing else meanwhile; a spare worker steps
+     * in. For waiting while something is held that another task could need. */
     bool isolated;
 } np_group_options;
 
@@ -25,35 +26,40 @@ typedef struct np_group_options {
 /* `options` may be NULL. Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY. */
 NP_API NP_MUST_USE np_status np_group_create(const np_group_options *options, np_group **out);
 
-/* NULL is accepted. NP_ERR_BUSY, nothing changed, while a task of the group has not ended. As soon as a
- * wait has returned and nobody submits into the group any more it may be destroyed. */
+/* NULL is accepted. NP_ERR_BUSY, nothing changed, while a task of the group has not ended. As soon
+ * as a wait has returned and nobody submits into the group any more it may be destroyed. */
 NP_API np_status np_group_destroy(np_group *group);
 
-/* Submits into the group: near the caller, or to a node. As np_submit() and np_submit_to_node(); also
- * NP_ERR_CANCELLED when the group is cancelled. Other forms: np_submit_with() and its `group`. */
+/* Submits into the group: near the caller, or to a node. As np_submit() and np_submit_to_node();
+ * also NP_ERR_CANCELLED when the group is cancelled. Other forms: np_submit_with() and its `group`.
+ */
 NP_API NP_MUST_USE np_status np_group_submit(np_group *group, np_executor *executor, np_task_fn fn,
                                              void *argument);
 NP_API NP_MUST_USE np_status np_group_submit_to_node(np_group *group, np_executor *executor,
-                                                     np_node_id node, np_task_fn fn, void *argument);
+                                                     np_node_id node, np_task_fn fn,
+                                                     void *argument);
 
 /*
- * Returns once no task of the group is queued or running. From a worker it runs other permitted tasks of its executor
- * meanwhile (its own forked children first), unless the group is isolated. Returns the first status given to
- * np_group_fail(); else NP_ERR_CANCELLED if the group was cancelled; else NP_OK. The outcome stays until np_group_reset().
- * Calling it from a task of the group itself waits for ever; that is refused with NP_ERR_FROM_WORKER where it
- * can be seen (the caller's own task). Isolated, on a worker: NP_ERR_NO_SPARE.
- * What the tasks did is visible after it.
+ * Returns once no task of the group is queued or running. From a worker it runs other permitted
+ * tasks of its executor meanwhile (its own forked children first), unless the group is isolated.
+ * Returns the first status given to np_group_fail(); else NP_ERR_CANCELLED if the group was
+ * cancelled; else NP_OK. The outcome stays until np_group_reset(). Calling it from a task of the
+ * group itself waits for ever; that is refused with NP_ERR_FROM_WORKER where it can be seen (the
+ * caller's own task). Isolated, on a worker: NP_ERR_NO_SPARE. What the tasks did is visible after
+ * it.
  */
 NP_API NP_MUST_USE np_status np_group_wait(np_group *group);
 
-/* The same for at most `timeout_ns`; then NP_ERR_TIMEOUT. A task that a waiting worker has begun is finished first. */
+/* The same for at most `timeout_ns`; then NP_ERR_TIMEOUT. A task that a waiting worker has begun is
+ * finished first. */
 NP_API NP_MUST_USE np_status np_group_wait_for(np_group *group, uint64_t timeout_ns);
 
-/* Reports an error of a task: the first one wins and comes out of the wait. Does not cancel. NP_OK is ignored. */
+/* Reports an error of a task: the first one wins and comes out of the wait. Does not cancel. NP_OK
+ * is ignored. */
 NP_API void np_group_fail(np_group *group, np_status status);
 
-/* Tasks that have not started are discarded instead of run (with the executor's on_discard), later submits are refused,
- * running tasks can ask. */
+/* Tasks that have not started are discarded instead of run (with the executor's on_discard), later
+ * submits are refused, running tasks can ask. */
 NP_API void np_group_cancel(np_group *group);
 NP_API bool np_group_is_cancelled(const np_group *group);
 
@@ -63,14 +69,16 @@ NP_API uint64_t np_group_pending(const np_group *group);
 /* The outcome so far, as np_group_wait() would return it. */
 NP_API np_status np_group_outcome(const np_group *group);
 
-/* Forgets error and cancellation so that the group can be used again. NP_ERR_BUSY while tasks are pending. */
+/* Forgets error and cancellation so that the group can be used again. NP_ERR_BUSY while tasks are
+ * pending. */
 NP_API NP_MUST_USE np_status np_group_reset(np_group *group);
 
 /*
- * Completion without waiting, each good for one completion: when no task of the group is pending any more, `fn` is called on
- * the thread that ended the last one, or one is added to the eventfd `fd` (which stays the caller's). If nothing is pending now it
- * happens before the call returns. A group may be waited for and destroyed by then: `fn` must not use it unless the caller keeps it alive.
- * Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY.
+ * Completion without waiting, each good for one completion: when no task of the group is pending
+ * any more, `fn` is called on the thread that ended the last one, or one is added to the eventfd
+ * `fd` (which stays the caller's). If nothing is pending now it happens before the call returns. A
+ * group may be waited for and destroyed by then: `fn` must not use it unless the caller keeps it
+ * alive. Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY.
  */
 NP_API NP_MUST_USE np_status np_group_notify(np_group *group, np_task_fn fn, void *argument);
 NP_API NP_MUST_USE np_status np_group_notify_eventfd(np_group *group, int fd);
@@ -79,17 +87,18 @@ NP_API NP_MUST_USE np_status np_group_notify_eventfd(np_group *group, int fd);
 
 /*
  * np_fork() makes fn(argument) a child of the running task; idle workers may take it (under the
- * executor's policy; never away from the home of a strict task). np_join() ends the youngest child that is not joined yet: runs it in
- * place if nobody took it, else helps until it is done. Strictly nested: a task joins what it forked, youngest first, before it returns
- * (children left over are joined for it). No allocation; an unstolen child costs no atomic read-modify-write.
- * Outside a worker, or when the worker's deque (4,096 children deep) is full, np_fork() runs the child at once and its
- * np_join() does nothing. What the child did is visible after the join.
+ * executor's policy; never away from the home of a strict task). np_join() ends the youngest child
+ * that is not joined yet: runs it in place if nobody took it, else helps until it is done. Strictly
+ * nested: a task joins what it forked, youngest first, before it returns (children left over are
+ * joined for it). No allocation; an unstolen child costs no atomic read-modify-write. Outside a
+ * worker, or when the worker's deque (4,096 children deep) is full, np_fork() runs the child at
+ * once and its np_join() does nothing. What the child did is visible after the join.
  */
 NP_API void np_fork(np_task_fn fn, void *argument);
 NP_API void np_join(void);
 
-/* Submits fn to `node` (NP_NODE_ID_NONE: near the caller), waits for it and for nothing else. The way into fork/join from
- * outside. Errors as np_submit_to_node(). */
+/* Submits fn to `node` (NP_NODE_ID_NONE: near the caller), waits for it and for nothing else. The
+ * way into fork/join from outside. Errors as np_submit_to_node(). */
 NP_API NP_MUST_USE np_status np_run(np_executor *executor, np_node_id node, np_task_fn fn,
                                     void *argument);
 

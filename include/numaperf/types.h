@@ -17,9 +17,9 @@ NP_BEGIN_DECLS
 typedef int32_t np_node_id;     /* the operating system's number of a NUMA node */
 typedef uint32_t np_node_index; /* 0 .. np_topology_node_count() - 1, in ascending id order */
 
-#define NP_NODE_ID_NONE ((np_node_id)-1)
+#define NP_NODE_ID_NONE    ((np_node_id)-1)
 #define NP_NODE_INDEX_NONE (UINT32_MAX)
-#define NP_CPU_NONE ((int32_t)-1)
+#define NP_CPU_NONE        ((int32_t)-1)
 
 /* How hard a placement is demanded: soft goes on with less and says so, strict fails. */
 typedef enum np_hard_mode { NP_HARD_MODE_SOFT = 0, NP_HARD_MODE_STRICT } np_hard_mode;
@@ -32,18 +32,18 @@ typedef enum np_enforcement_level {
 } np_enforcement_level;
 
 /* Why an enforcement is weaker than strict: X(name, text). */
-#define NP_REASON_MAP(X)                                                                           \
-    X(NP_REASON_NONE, "no reason: enforced as asked")                                              \
-    X(NP_REASON_NOT_REQUESTED, "not requested")                                                    \
-    X(NP_REASON_VIRTUAL_TOPOLOGY, "the topology does not describe this machine")                   \
-    X(NP_REASON_NOT_PERMITTED, "the kernel refused permission")                                    \
-    X(NP_REASON_NOT_SUPPORTED, "the kernel does not support it")                                   \
-    X(NP_REASON_OUTSIDE_ALLOWED, "outside what this process may use")                              \
-    X(NP_REASON_NO_CPU, "the node has no usable CPU")                                              \
-    X(NP_REASON_PARTIAL, "only part of the request could be honoured")                             \
-    X(NP_REASON_NO_MEMORY, "the node has not enough free memory")                                  \
-    X(NP_REASON_NOT_VERIFIED, "done, but the kernel's answer could not be read back")              \
-    X(NP_REASON_CALLER_THREAD, "the thread belongs to the caller and keeps its own affinity")      \
+#define NP_REASON_MAP(X)                                                                      \
+    X(NP_REASON_NONE, "no reason: enforced as asked")                                         \
+    X(NP_REASON_NOT_REQUESTED, "not requested")                                               \
+    X(NP_REASON_VIRTUAL_TOPOLOGY, "the topology does not describe this machine")              \
+    X(NP_REASON_NOT_PERMITTED, "the kernel refused permission")                               \
+    X(NP_REASON_NOT_SUPPORTED, "the kernel does not support it")                              \
+    X(NP_REASON_OUTSIDE_ALLOWED, "outside what this process may use")                         \
+    X(NP_REASON_NO_CPU, "the node has no usable CPU")                                         \
+    X(NP_REASON_PARTIAL, "only part of the request could be honoured")                        \
+    X(NP_REASON_NO_MEMORY, "the node has not enough free memory")                             \
+    X(NP_REASON_NOT_VERIFIED, "done, but the kernel's answer could not be read back")         \
+    X(NP_REASON_CALLER_THREAD, "the thread belongs to the caller and keeps its own affinity") \
     X(NP_REASON_SYSTEM, "a system call failed")
 
 typedef enum np_reason {
@@ -55,8 +55,8 @@ typedef enum np_reason {
 /* The outcome of one placement. */
 typedef struct np_enforcement {
     np_enforcement_level level;
-    np_reason reason;  /* NP_REASON_NONE exactly when level is strict */
-    int system_error;  /* errno behind the reason, 0 if none */
+    np_reason reason; /* NP_REASON_NONE exactly when level is strict */
+    int system_error; /* errno behind the reason, 0 if none */
 } np_enforcement;
 
 /* "strict", "best effort", "none"; and the reason's sentence. Static storage, never NULL. */

@@ -7,27 +7,27 @@
 #ifndef NUMAPERF_VERSION_H
 #define NUMAPERF_VERSION_H
 
-#define NP_VERSION_MAJOR 0
-#define NP_VERSION_MINOR 1
-#define NP_VERSION_PATCH 0
+#define NP_VERSION_MAJOR  0
+#define NP_VERSION_MINOR  1
+#define NP_VERSION_PATCH  0
 #define NP_VERSION_STRING "0.1.0"
 
 /* One comparable number: 0.1.0 is 0x000100. */
-#define NP_VERSION_NUMBER                                                                          \
+#define NP_VERSION_NUMBER \
     ((unsigned)(NP_VERSION_MAJOR << 16 | NP_VERSION_MINOR << 8 | NP_VERSION_PATCH))
 
 #ifdef __cplusplus
 #define NP_BEGIN_DECLS extern "C" {
-#define NP_END_DECLS }
+#define NP_END_DECLS   }
 #else
 #define NP_BEGIN_DECLS
 #define NP_END_DECLS
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
-#define NP_API __attribute__((visibility("default")))
+#define NP_API      __attribute__((visibility("default")))
 #define NP_MUST_USE __attribute__((warn_unused_result))
-#define NP_PRINTF(format_index, first_argument)                                                    \
+#define NP_PRINTF(format_index, first_argument) \
     __attribute__((format(printf, format_index, first_argument)))
 #else
 #define NP_API

@@ -56,7 +56,7 @@ static inline void npi_token_clear(npi_token *token)
 
 /* --- the sleepers of one node -------------------------------------------------------------- */
 
-#define NPI_SLEEPER_WORDS      17u /* 64 seats each: the most workers of a node and its other seats */
+#define NPI_SLEEPER_WORDS      17u /* of 64 seats: a node's workers and its other seats */
 #define NPI_SEATS_PER_NODE_MAX (NPI_SLEEPER_WORDS * 64u)
 #define NPI_SLEEPER_NONE       UINT32_MAX
 

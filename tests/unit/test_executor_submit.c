@@ -29,8 +29,7 @@ static void test_every_form_runs_once(void **state)
                                         pool_task_count, &count),
                          NP_OK);
     assert_int_equal(np_group_submit(group, executor, pool_task_count, &count), NP_OK);
-    assert_int_equal(np_group_submit_to_node(group, executor, 0, pool_task_count, &count),
-                     NP_OK);
+    assert_int_equal(np_group_submit_to_node(group, executor, 0, pool_task_count, &count), NP_OK);
     assert_int_equal(np_group_wait(group), NP_OK);
     assert_int_equal(np_group_destroy(group), NP_OK);
     assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);

@@ -12,21 +12,21 @@
 #include NP_ATOMIC_MODEL
 #elif defined(__cplusplus)
 #include <atomic>
-#define np_atomic(T) std::atomic<T>
-#define NP_ORDER_RELAXED std::memory_order_relaxed
-#define NP_ORDER_ACQUIRE std::memory_order_acquire
-#define NP_ORDER_RELEASE std::memory_order_release
-#define NP_ORDER_ACQ_REL std::memory_order_acq_rel
-#define NP_ORDER_SEQ_CST std::memory_order_seq_cst
+#define np_atomic(T)              std::atomic<T>
+#define NP_ORDER_RELAXED          std::memory_order_relaxed
+#define NP_ORDER_ACQUIRE          std::memory_order_acquire
+#define NP_ORDER_RELEASE          std::memory_order_release
+#define NP_ORDER_ACQ_REL          std::memory_order_acq_rel
+#define NP_ORDER_SEQ_CST          std::memory_order_seq_cst
 #define NP_ATOMIC_CALL(operation) std::operation
 #else
 #include <stdatomic.h>
-#define np_atomic(T) _Atomic(T)
-#define NP_ORDER_RELAXED memory_order_relaxed
-#define NP_ORDER_ACQUIRE memory_order_acquire
-#define NP_ORDER_RELEASE memory_order_release
-#define NP_ORDER_ACQ_REL memory_order_acq_rel
-#define NP_ORDER_SEQ_CST memory_order_seq_cst
+#define np_atomic(T)              _Atomic(T)
+#define NP_ORDER_RELAXED          memory_order_relaxed
+#define NP_ORDER_ACQUIRE          memory_order_acquire
+#define NP_ORDER_RELEASE          memory_order_release
+#define NP_ORDER_ACQ_REL          memory_order_acq_rel
+#define NP_ORDER_SEQ_CST          memory_order_seq_cst
 #define NP_ATOMIC_CALL(operation) operation
 #endif
 
