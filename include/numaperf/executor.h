@@ -130,9 +130,12 @@ typedef struct np_executor_options {
      * Ignored (none) where only one CPU can be used. NUMAPERF_SPIN_NS=N|none */
     uint32_t spin_ns;
 
-    /* The gate of the default policy. A worker takes a task from another node when that node has
-     * more than gate_backlog tasks queued per worker, or when its queue has not moved for
-     * gate_age_ns. 0: 4 tasks; 0: 1,000,000 ns. NUMAPERF_GATE_BACKLOG, NUMAPERF_GATE_AGE_NS */
+    /*
+     * The gate of the default policy. A worker takes a task from another node when that node has
+     * more tasks queued per worker than gate_backlog and what a worker does in 20,000 ns, or when
+     * its workers have taken none for gate_age_ns. 0: 4 tasks; 0: 1,000,000 ns.
+     * NUMAPERF_GATE_BACKLOG, NUMAPERF_GATE_AGE_NS
+     */
     uint32_t gate_backlog;
     uint64_t gate_age_ns;
 

@@ -104,6 +104,7 @@ static np_status build_node(np_executor *executor, np_node_index index, const np
     uint32_t seats = node->regular + node->spares + node->guests;
     npi_sleepers_init(&node->sleepers, seats);
     npi_atomic_init(&node->seat_limit, node->regular);
+    npi_gate_init(node);
     if (seats == 0)
         return NP_OK;
     node->seats = npi_alloc_array(seats, sizeof *node->seats, 0);

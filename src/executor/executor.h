@@ -59,6 +59,15 @@ typedef struct npi_inbox {
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) used;
 } npi_inbox;
 
+/* What the last askers saw of a home: gate.c. */
+typedef struct npi_gate_memory {
+    uint64_t age_taken; /* what its workers had taken when they were last seen to take something */
+    uint64_t age_since_ns;
+    uint64_t rate_taken; /* the same at the start of the present window */
+    uint64_t rate_since_ns;
+    uint64_t task_ns; /* estimate of the time a task takes; 0: none yet */
+} npi_gate_memory;
+
 /* --- a node -------------------------------------------------------------------------------- */
 
 struct npi_node {
@@ -87,10 +96,11 @@ struct npi_node {
     npi_lock seat_lock;
     uint32_t blocked; /* workers inside np_blocking_begin .. end */
 
-    /* The gate's memory of this node as a home, by gate_lock: see gate.c. */
+    /* The gate of this node as a home: gate.c. */
     npi_lock gate_lock;
-    uint64_t gate_signature;
-    uint64_t gate_since_ns;
+    npi_gate_memory gate;               /* by gate_lock */
+    np_atomic(uint64_t) gate_threshold; /* queued tasks that open it; written under gate_lock */
+    np_atomic(uint64_t) taken_away;     /* cells of preferred tasks that other nodes took */
 
     /* Counts by threads that are not workers (read-modify-write; they are slow paths). */
     np_atomic(uint64_t) outside_discarded;
@@ -280,6 +290,7 @@ uint64_t npi_node_signature(npi_node *node);
 typedef enum npi_gate { NPI_GATE_SHUT = 0, NPI_GATE_BACKLOG, NPI_GATE_AGE, NPI_GATE_OPEN } npi_gate;
 npi_gate npi_gate_ask(npi_node *home);
 bool npi_gate_backlog(npi_node *home);
+void npi_gate_init(npi_node *home);
 
 /* --- wakeup.c: who is woken ------------------------------------------------------------------ */
 

@@ -165,18 +165,22 @@ static npi_gate ask_gate(npi_worker *worker, npi_node *home)
     return gate;
 }
 
-static npi_found count_away(npi_worker *worker, np_tier tier, np_counter reason, bool from_lane)
+static npi_found count_away(npi_worker *worker, npi_node *home, np_tier tier, np_counter reason,
+                            bool from_lane, bool gated, const npi_work *out)
 {
     if (from_lane)
         npi_count(&worker->counters, (np_counter)(NP_COUNTER_STOLEN_CACHE + (int)tier), 1);
     npi_count(&worker->counters, reason, 1);
+    /* Relaxed: for the gate's estimate of what the home takes itself, in the signature's unit. */
+    if (gated)
+        npi_fetch_add_relaxed(&home->taken_away, (uint64_t)npi_task_cells(&out->task));
     return NPI_FOUND_TASK;
 }
 
 static npi_found visit_node(npi_worker *worker, npi_node *node, np_tier tier, npi_work *out)
 {
     if (take_from_lanes(worker, node, NPI_MASK_ANY, &out->task))
-        return count_away(worker, tier, NP_COUNTER_AWAY_ANY, true);
+        return count_away(worker, node, tier, NP_COUNTER_AWAY_ANY, true, false, out);
 
     npi_gate gate = ask_gate(worker, node);
     np_counter reason = gate == NPI_GATE_OPEN      ? NP_COUNTER_AWAY_ANY
@@ -184,11 +188,11 @@ static npi_found visit_node(npi_worker *worker, npi_node *node, np_tier tier, np
                                                    : NP_COUNTER_AWAY_AGE;
     bool open = gate != NPI_GATE_SHUT;
     if (open && take_from_lanes(worker, node, NPI_MASK_PREFERRED, &out->task))
-        return count_away(worker, tier, reason, true);
+        return count_away(worker, node, tier, reason, true, true, out);
     npi_found found = visit_seats(worker, node, 0, npi_load_acquire(&node->seat_limit), open, tier,
                                   out);
     if (found == NPI_FOUND_TASK)
-        return count_away(worker, tier, reason, false);
+        return count_away(worker, node, tier, reason, false, true, out);
     return found;
 }
 

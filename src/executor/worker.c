@@ -42,7 +42,7 @@ static uint64_t arm(npi_worker *worker, const npi_look *look, uint64_t deadline)
     if (look->kind != NPI_LOOK_REFUSED || !npi_cas_acq_rel(&worker->executor->armed, &expected, 1u))
         return deadline;
     worker->armed = true;
-    uint64_t again = npi_os_deadline(worker->executor->settings.gate_age_ns);
+    uint64_t again = npi_os_deadline(worker->executor->settings.gate_age_ns / 4);
     return again < deadline ? again : deadline;
 }
 
