@@ -85,6 +85,8 @@ int main(int argc, char **argv)
            np_status_text(outcome));
     EXPECT(outcome == NP_ERR_CANCELLED && atomic_load(&search.found) == NEEDLE);
 
+    /* The group is told before the executor has closed its books on the last task. */
+    CHECK(np_executor_wait_idle(executor, NP_FOREVER));
     np_executor_load load;
     CHECK(np_executor_load_now(executor, &load));
     EXPECT(load.accepted == accepted && load.discarded == atomic_load(&search.discarded));

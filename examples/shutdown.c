@@ -8,6 +8,7 @@
 #include "example.h"
 
 #include <semaphore.h>
+#include <stdatomic.h>
 
 #define QUEUED 10
 
@@ -24,8 +25,11 @@ static void next_link(void *argument)
 {
     struct chain *chain = argument;
     chain->ran++;
-    if (--chain->left > 0)
-        chain->status = np_submit(chain->executor, next_link, chain);
+    if (--chain->left == 0)
+        return;
+    np_status status = np_submit(chain->executor, next_link, chain);
+    if (status != NP_OK) /* otherwise the chain is the next task's already */
+        chain->status = status;
 }
 
 static void plain(const np_topology *topology)
@@ -66,19 +70,19 @@ static void queued_task(void *argument)
     free(argument);
 }
 
-/* Called for each task that was accepted and will not run. */
+/* Called for each task that was accepted and will not run; from several threads, perhaps. */
 static void give_back(void *context, np_task_fn fn, void *argument, np_discard_reason reason)
 {
-    unsigned *returned = context;
+    atomic_uint *returned = context;
     if (fn == queued_task && reason == NP_DISCARD_SHUTDOWN) {
         free(argument);
-        ++*returned;
+        atomic_fetch_add(returned, 1);
     }
 }
 
 static void with_deadline(const np_topology *topology)
 {
-    unsigned returned = 0;
+    atomic_uint returned = 0;
     np_executor *executor = NULL;
     CHECK(np_executor_create(
         topology,
@@ -105,7 +109,7 @@ static void with_deadline(const np_topology *topology)
     printf("deadline: %s; %llu discarded, %llu running\n", np_status_name(status),
            (unsigned long long)result.discarded, (unsigned long long)result.running);
     EXPECT(status == NP_ERR_TIMEOUT && result.running == 1);
-    EXPECT(result.discarded == QUEUED && returned == QUEUED);
+    EXPECT(result.discarded == QUEUED && atomic_load(&returned) == QUEUED);
 
     sem_post(&gate.open);
     CHECK(np_executor_destroy(executor)); /* waits for the one that is running */
