@@ -16,7 +16,7 @@ product := build/product
 tool    := $(product)/tools/numaperf/numaperf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-quick install format format-check lint clean
+.PHONY: help setup build demo test test-quick bench install format format-check lint clean
 
 help: ## this list
 	@echo "numaperf: runs work next to its data on NUMA machines"
@@ -44,6 +44,12 @@ test: ## everything: all tests, guests, sanitizers, clang, checks
 
 test-quick: ## the release build's tests, without guests
 	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests quick
+
+bench: ## run every benchmark; each prints the machine and its figures
+	@scripts/setup build test
+	@cmake --preset release >/dev/null && cmake --build --preset release -j $(JOBS) >/dev/null
+	@for b in wake idle submit; do \
+	    echo "== bench_$$b"; build/release/bench/bench_$$b || exit 1; done
 
 install: ## install under PREFIX (default /usr/local), staged under DESTDIR if that is set
 	@scripts/setup build
