@@ -301,6 +301,11 @@ void npi_wake_for_child(npi_node *home, npi_worker *self);
 /* The duty of whoever leaves `searching` last: fences, looks from `node`, wakes the next. */
 void npi_wake_next(npi_node *node, npi_worker *self);
 
+/* --- trim.c: memory of queues that were long ------------------------------------------------ */
+
+/* On the way to sleep, inside the set. */
+void npi_trim(npi_worker *worker);
+
 /* --- idle.c ----------------------------------------------------------------------------------- */
 
 /* True if at some moment during the call no accepted task was queued or running. */

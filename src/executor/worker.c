@@ -75,6 +75,8 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
     if (look.kind != NPI_LOOK_WORK && !until(worker, context)) {
         if (npi_load_relaxed(&executor->idle_waiters) != 0)
             npi_idle_check(executor);
+        if (look.kind == NPI_LOOK_NOTHING)
+            npi_trim(worker);
         uint64_t end = arm(worker, &look, deadline);
         npi_count(&worker->counters, NP_COUNTER_PARKS, 1);
         late = !npi_token_wait(&worker->token, end) && end == deadline;

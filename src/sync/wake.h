@@ -54,6 +54,12 @@ static inline void npi_token_clear(npi_token *token)
     (void)npi_exchange_acquire(&token->state, (uint32_t)NPI_TOKEN_NONE);
 }
 
+/* Owner: a look without taking it. Relaxed: the wait that follows takes it with acquire. */
+static inline bool npi_token_is_given(npi_token *token)
+{
+    return npi_load_relaxed(&token->state) == NPI_TOKEN_GIVEN;
+}
+
 /* --- the sleepers of one node -------------------------------------------------------------- */
 
 #define NPI_SLEEPER_WORDS      17u /* of 64 seats: a node's workers and its other seats */
@@ -102,6 +108,15 @@ static inline bool npi_sleepers_any(npi_sleepers *sleepers)
         if (npi_load_relaxed(&sleepers->asleep[i]) != 0)
             return true;
     return false;
+}
+
+/* Momentary. */
+static inline uint32_t npi_sleepers_count(npi_sleepers *sleepers)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sleepers->words; i++)
+        count += (uint32_t)__builtin_popcountll(npi_load_relaxed(&sleepers->asleep[i]));
+    return count;
 }
 
 static inline bool npi_sleepers_searching(npi_sleepers *sleepers)
