@@ -39,6 +39,7 @@ int main(int argc, char **argv)
     size_t total = 0;
     for (size_t n = 0; n < node_count; n++)
         total += (size_t)np_executor_node_worker_count(executor, nodes[n]) * TASKS_PER_WORKER;
+    EXPECT(total > 0);
 
     struct count *counts = calloc(total, sizeof *counts);
     np_task *tasks = calloc(total, sizeof *tasks);

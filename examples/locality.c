@@ -65,6 +65,7 @@ int main(int argc, char **argv)
 
     struct table tables[EXAMPLE_MAX_NODES];
     size_t table_count = make_tables(topology, tables, EXAMPLE_MAX_NODES);
+    EXPECT(table_count > 0);
 
     /* The difference of two snapshots describes the time between them. */
     np_stats *before = NULL, *after = NULL, *stats = NULL;

@@ -89,6 +89,7 @@ np_status npi_idle_wait(np_executor *executor, uint64_t deadline)
     npi_fetch_add_relaxed(&executor->idle_waiters, 1u);
     npi_lock_acquire(&executor->idle_lock);
     waiter.next = executor->idle_list;
+    /* cppcheck-suppress autoVariables ; it leaves the list before this function returns */
     executor->idle_list = &waiter;
     npi_lock_release(&executor->idle_lock);
     /*
