@@ -49,17 +49,6 @@ static bool stopping(npi_worker *worker, void *context)
     return npi_load_acquire(&worker->executor->stopping) != 0;
 }
 
-void npi_seat_hook(npi_worker *worker, bool start)
-{
-    const np_executor_options *options = &worker->executor->settings.public_options;
-    np_worker_hook hook = start ? options->on_worker_start : options->on_worker_stop;
-    if (hook == NULL)
-        return;
-    np_worker_info info;
-    npi_seat_info(worker, &info);
-    hook(options->hook_context, &info);
-}
-
 static void regular_main(void *argument)
 {
     npi_worker *worker = argument;

@@ -278,6 +278,8 @@ typedef struct npi_look {
  */
 npi_look npi_sources_look(npi_node *node);
 
+/* --- depth.c: how much is queued --------------------------------------------------------- */
+
 /* Tasks queued for the node, stealable or not. */
 uint64_t npi_node_queued(npi_node *node);
 /* Only those that other nodes may take through the gate. */

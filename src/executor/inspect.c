@@ -10,6 +10,15 @@ static np_executor *inside(const np_executor *executor)
     return (np_executor *)(uintptr_t)executor; /* reads of its atomics need a non-const pointer */
 }
 
+np_status npi_executor_check(const np_executor *executor)
+{
+    if (executor == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "executor is NULL");
+    if (executor->process != npi_os_process_generation())
+        return npi_fail(NP_ERR_FORKED, "the executor was created before this process was forked");
+    return NP_OK;
+}
+
 uint32_t npi_executor_seat_count(const np_executor *executor)
 {
     return executor == NULL ? 0 : executor->seat_count;

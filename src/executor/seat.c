@@ -114,6 +114,17 @@ void npi_seat_info(npi_worker *worker, np_worker_info *out)
     memcpy(out->name, worker->name, sizeof out->name);
 }
 
+void npi_seat_hook(npi_worker *worker, bool start)
+{
+    const np_executor_options *options = &worker->executor->settings.public_options;
+    np_worker_hook hook = start ? options->on_worker_start : options->on_worker_stop;
+    if (hook == NULL)
+        return;
+    np_worker_info info;
+    npi_seat_info(worker, &info);
+    hook(options->hook_context, &info);
+}
+
 void npi_seats_notice(np_executor *executor)
 {
     for (uint32_t i = 0; i < executor->seat_count; i++)

@@ -14,15 +14,6 @@
 
 #define BATCH 64u
 
-np_status npi_executor_check(const np_executor *executor)
-{
-    if (executor == NULL)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "executor is NULL");
-    if (executor->process != npi_os_process_generation())
-        return npi_fail(NP_ERR_FORKED, "the executor was created before this process was forked");
-    return NP_OK;
-}
-
 /* --- which node --------------------------------------------------------------------------- */
 
 static npi_node *node_by_id(const np_executor *executor, np_node_id id)
