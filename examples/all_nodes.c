@@ -41,6 +41,8 @@ int main(int argc, char **argv)
         total += (size_t)np_executor_node_worker_count(executor, nodes[n]) * TASKS_PER_WORKER;
     EXPECT(total > 0);
 
+    EXPECT(total > 0); /* an executor has at least one worker */
+
     struct count *counts = calloc(total, sizeof *counts);
     np_task *tasks = calloc(total, sizeof *tasks);
     EXPECT(counts != NULL && tasks != NULL);
