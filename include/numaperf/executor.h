@@ -261,9 +261,9 @@ NP_API NP_MUST_USE np_status np_executor_shutdown_within(np_executor *executor, 
                                                          np_shutdown_result *result);
 
 /*
- * Shuts down (without a deadline) if that has not been done, and frees everything. NULL is
- * accepted. In a forked child it only frees. NP_ERR_FROM_WORKER, nothing changed, from a task of
- * this executor. NP_ERR_BUSY while a caller's thread is inside np_worker_run().
+ * Shuts down (without a deadline) if that has not been done, and frees everything; threads inside
+ * np_worker_run() come back first. NULL is accepted. In a forked child it only frees.
+ * NP_ERR_FROM_WORKER, nothing changed, from a task of this executor.
  */
 NP_API np_status np_executor_destroy(np_executor *executor);
 

@@ -19,9 +19,11 @@ static void fill_node(np_stats *stats, npi_node *node)
 
 np_status np_stats_snapshot(const np_executor *given, np_stats **out)
 {
-    if (given == NULL || out == NULL)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_stats_snapshot: %s is NULL",
-                        given == NULL ? "executor" : "out");
+    np_status status = npi_executor_check(given);
+    if (status != NP_OK)
+        return status;
+    if (out == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_stats_snapshot: out is NULL");
     np_executor *executor = (np_executor *)(uintptr_t)given; /* its atomics are only read */
     *out = NULL;
     np_node_id *ids = npi_alloc_array(executor->node_count, sizeof *ids, 0);
@@ -30,7 +32,7 @@ np_status np_stats_snapshot(const np_executor *given, np_stats **out)
     for (uint32_t i = 0; i < executor->node_count; i++)
         ids[i] = executor->nodes[i]->id;
     np_stats *stats = NULL;
-    np_status status = npi_stats_new(ids, executor->node_count, executor->seat_count, &stats);
+    status = npi_stats_new(ids, executor->node_count, executor->seat_count, &stats);
     npi_free_array(ids, executor->node_count, sizeof *ids);
     if (status != NP_OK)
         return status;

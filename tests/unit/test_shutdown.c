@@ -226,7 +226,9 @@ static void test_forked_child(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        bool fine = np_submit(executor, pool_task_gate, &gate) == NP_ERR_FORKED &&
+        np_stats *stats = NULL;
+        bool fine = np_stats_snapshot(executor, &stats) == NP_ERR_FORKED &&
+                    np_submit(executor, pool_task_gate, &gate) == NP_ERR_FORKED &&
                     np_submit_to_node(executor, 0, pool_task_gate, &gate) == NP_ERR_FORKED &&
                     np_submit_batch(executor, 0, NULL, 0, NULL) == NP_ERR_FORKED &&
                     np_run(executor, 0, pool_task_gate, &gate) == NP_ERR_FORKED &&
