@@ -41,10 +41,25 @@ expect 2 usage
 expect 2 "unknown option '--nonsense'" one-node --nonsense
 expect 1 "no shape 'nowhere'" nowhere
 expect 0 four-nodes --list
-expect_run 0 "1 passed, 0 failed, 0 skipped" -- true
-expect_run 0 "0 passed, 0 failed, 1 skipped" -- sh -c 'exit 77'
-expect_run 1 "1 failed.*failed: sh" -- sh -c 'exit 3'
-expect_run 1 "1 failed.*failed: sleep" --program-timeout 1 -- sleep 100
+
+# Programs that end in every way there is. Each verdict counts, and what failed is named and shown.
+program() {
+    printf '#!/bin/sh\n%s\n' "$2" >"$scratch/$1"
+    chmod +x "$scratch/$1"
+}
+program passes.sh 'exit 0'
+program skips.sh 'echo no reason; exit 77'
+program fails.sh 'echo the cause of it; exit 3'
+program hangs.sh 'sleep 100'
+program dies.sh 'kill -SEGV $$'
+expect_run 0 "1 passed, 0 failed, 1 skipped" "$scratch/passes.sh" "$scratch/skips.sh"
+expect_run 1 "1 passed, 3 failed, 1 skipped.*failed: fails.sh hangs.sh dies.sh" \
+    --program-timeout 2 "$scratch/passes.sh" "$scratch/skips.sh" "$scratch/fails.sh" \
+    "$scratch/hangs.sh" "$scratch/dies.sh"
+grep -q "the cause of it" "$scratch/output" || {
+    echo "FAILED: the output of what failed is not shown"
+    failures=$((failures + 1))
+}
 expect_run 1 "did not finish" -- sh -c 'echo c >/proc/sysrq-trigger'
 # A guest that prints what a good run prints, without being one.
 expect_run 1 "did not finish" -- \
