@@ -256,6 +256,8 @@ typedef struct npi_work {
 bool npi_find_local(npi_worker *worker, npi_task *out);
 /* Everything the worker may take, nearest first. */
 npi_found npi_find_anywhere(npi_worker *worker, npi_work *out);
+/* The oldest of its own shared children: while it waits inside a task. */
+bool npi_find_own_child(npi_worker *worker, npi_work *out);
 /* The children of one victim. */
 bool npi_find_child_of(npi_worker *worker, npi_worker *victim, npi_work *out);
 
@@ -277,6 +279,9 @@ typedef struct npi_look {
  * Owners whose children are all private are told (hungry) that somebody would take one.
  */
 npi_look npi_sources_look(npi_node *node);
+/* The same for one place of the node's order (0: itself), which has so many places that count. */
+npi_look npi_sources_look_at(npi_node *node, uint32_t place);
+uint32_t npi_sources_reach(npi_node *node);
 
 /* --- depth.c: how much is queued --------------------------------------------------------- */
 

@@ -87,6 +87,12 @@ static bool take_child(npi_worker *worker, npi_worker *victim, np_tier tier, npi
     return false;
 }
 
+bool npi_find_own_child(npi_worker *worker, npi_work *out)
+{
+    return npi_deque_has_shared(&worker->deque, true) &&
+           take_child(worker, worker, NP_TIER_CACHE, out);
+}
+
 bool npi_find_child_of(npi_worker *worker, npi_worker *victim, npi_work *out)
 {
     np_steal_policy policy = worker->executor->settings.public_options.steal_policy;
@@ -219,8 +225,7 @@ npi_found npi_find_anywhere(npi_worker *worker, npi_work *out)
 {
     if (npi_find_local(worker, &out->task))
         return NPI_FOUND_TASK;
-    if (npi_deque_has_shared(&worker->deque, true) &&
-        take_child(worker, worker, NP_TIER_CACHE, out))
+    if (npi_find_own_child(worker, out))
         return NPI_FOUND_CHILD;
     npi_found found = visit_siblings(worker, out);
     return found != NPI_FOUND_NOTHING ? found : visit_other_nodes(worker, out);
@@ -228,68 +233,73 @@ npi_found npi_find_anywhere(npi_worker *worker, npi_work *out)
 
 /* --- looking without taking ------------------------------------------------------------------ */
 
-static bool look_at_seats(npi_node *node, bool home, npi_look *look)
+typedef struct seats_look {
+    bool children;      /* shared ones, for workers of the node */
+    bool open_children; /* ... and of other nodes */
+    bool queued;
+} seats_look;
+
+static seats_look look_at_seats(npi_node *node)
 {
     uint32_t limit = npi_load_acquire(&node->seat_limit);
-    bool queued = false;
+    seats_look look = {false, false, false};
     for (uint32_t seat = 0; seat < limit; seat++) {
         npi_worker *victim = npi_node_seat(node, seat);
-        if (npi_deque_has_shared(&victim->deque, home)) {
-            *look = (npi_look){NPI_LOOK_WORK, node, npi_deque_has_shared(&victim->deque, false),
-                               false};
-            return true;
-        }
-        if (npi_load_relaxed(&victim->activity) == NPI_WORKER_AWAKE)
+        if (npi_deque_has_shared(&victim->deque, true)) {
+            look.children = true;
+            look.open_children |= npi_deque_has_shared(&victim->deque, false);
+        } else if (npi_load_relaxed(&victim->activity) == NPI_WORKER_AWAKE) {
             npi_deque_ask(&victim->deque);
-        queued = queued || !npi_queue_is_empty(&victim->queue);
+        }
+        look.queued |= !npi_queue_is_empty(&victim->queue);
     }
-    if (queued && home)
-        *look = (npi_look){NPI_LOOK_WORK, node, true, true};
-    return queued && home;
+    return look;
 }
 
 static npi_look look_at_home(npi_node *node)
 {
-    npi_look look = {NPI_LOOK_NOTHING, node, false, false};
-    if (lanes_hold(node, NPI_MASK_ANY))
-        look = (npi_look){NPI_LOOK_WORK, node, true, false};
-    else if (look_at_seats(node, true, &look))
-        return look;
-    else if (lanes_hold(node, NPI_MASK_PREFERRED))
-        look = (npi_look){NPI_LOOK_WORK, node, true, true};
-    else if (lanes_hold(node, NPI_MASK_STRICT))
-        look = (npi_look){NPI_LOOK_WORK, node, false, false};
-    return look;
+    /* Everything is looked at, though one find would do for a worker of this node: whoever asks on
+     * behalf of others must know whether any of it may leave. */
+    seats_look seats = look_at_seats(node);
+    bool open = seats.open_children || lanes_hold(node, NPI_MASK_ANY);
+    bool gated = seats.queued || lanes_hold(node, NPI_MASK_PREFERRED);
+    bool work = open || gated || seats.children || lanes_hold(node, NPI_MASK_STRICT);
+    return (npi_look){work ? NPI_LOOK_WORK : NPI_LOOK_NOTHING, node, open || gated, !open};
 }
 
 static npi_look look_abroad(npi_node *other, np_steal_policy policy)
 {
-    npi_look look = {NPI_LOOK_NOTHING, other, true, false};
-    if (lanes_hold(other, NPI_MASK_ANY)) {
-        look.kind = NPI_LOOK_WORK;
-        return look;
-    }
-    if (look_at_seats(other, false, &look))
-        return look;
-    if (!tasks_behind_gate(other))
+    npi_look look = {NPI_LOOK_WORK, other, true, false};
+    if (lanes_hold(other, NPI_MASK_ANY) || look_at_seats(other).open_children)
         return look;
     look.gated = policy != NP_STEAL_ANY;
-    look.kind = !look.gated || npi_gate_ask(other) != NPI_GATE_SHUT ? NPI_LOOK_WORK
-                                                                    : NPI_LOOK_REFUSED;
+    if (!tasks_behind_gate(other))
+        look.kind = NPI_LOOK_NOTHING;
+    else if (look.gated && npi_gate_ask(other) == NPI_GATE_SHUT)
+        look.kind = NPI_LOOK_REFUSED;
     return look;
+}
+
+uint32_t npi_sources_reach(npi_node *node)
+{
+    np_steal_policy policy = node->executor->settings.public_options.steal_policy;
+    return policy == NP_STEAL_LOCAL_ONLY ? 1 : node->order_count;
+}
+
+npi_look npi_sources_look_at(npi_node *node, uint32_t place)
+{
+    if (place == 0)
+        return look_at_home(node);
+    return look_abroad(node->order[place], node->executor->settings.public_options.steal_policy);
 }
 
 npi_look npi_sources_look(npi_node *node)
 {
-    np_steal_policy policy = node->executor->settings.public_options.steal_policy;
     npi_look best = look_at_home(node);
-    if (best.kind == NPI_LOOK_WORK || policy == NP_STEAL_LOCAL_ONLY)
-        return best;
-    for (uint32_t i = 1; i < node->order_count; i++) {
-        npi_look look = look_abroad(node->order[i], policy);
-        if (look.kind == NPI_LOOK_WORK)
-            return look;
-        if (best.kind == NPI_LOOK_NOTHING && look.kind == NPI_LOOK_REFUSED)
+    uint32_t reach = npi_sources_reach(node);
+    for (uint32_t place = 1; best.kind != NPI_LOOK_WORK && place < reach; place++) {
+        npi_look look = npi_sources_look_at(node, place);
+        if (look.kind > best.kind)
             best = look;
     }
     return best;

@@ -11,6 +11,8 @@
 static __attribute__((noinline)) void feed(npi_worker *worker)
 {
     npi_deque *deque = &worker->deque;
+    if (npi_deque_private(deque) == 0)
+        return; /* whoever asked sleeps on: the question stands until there is an answer */
     bool asked = npi_load_relaxed(&deque->hungry) != 0;
     uint32_t count = npi_deque_shows_none(deque) ? 1 : 0;
     if (asked) {
@@ -90,7 +92,7 @@ void np_join(void)
     }
     if (worker->deque.head == worker->join_base)
         return; /* nothing of this task's own is left */
-    npi_child *child = npi_deque_pop(&worker->deque);
+    npi_child *child = npi_deque_pop(&worker->deque, worker->join_base);
     if (child == NULL) {
         join_stolen(worker);
         return;

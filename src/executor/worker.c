@@ -18,9 +18,18 @@ static void stop_searching(npi_worker *worker)
 {
     if (npi_sleepers_search_end(&worker->node->sleepers))
         npi_wake_next(worker->node, worker);
-    /* Sleepers asked only those who were busy then: from now on this worker is one of them. */
+    /*
+     * Sleepers asked only those who were busy then: from now on this worker is one of them.
+     *
+     *      here                        a worker going to sleep
+     *      ----                        -----------------------
+     *      AWAKE (leave_set)           raises `sleeping`
+     *      FENCE                       FENCE
+     *      looks at `sleeping`         asks those who are AWAKE (npi_sources_look)
+     */
+    npi_fence_seq_cst();
     if (npi_load_relaxed(&worker->executor->sleeping) != 0)
-        npi_store_relaxed(&worker->deque.hungry, 1u);
+        npi_deque_ask(&worker->deque);
 }
 
 /* The watcher of the gate goes: others rely on `armed`, so it is lowered before anything is looked
@@ -64,8 +73,9 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
     np_executor *executor = worker->executor;
     npi_sleepers *sleepers = &worker->node->sleepers;
     set_activity(worker, NPI_WORKER_PARKED);
-    npi_sleepers_enter(sleepers, worker->seat);
+    /* Raised before it can be claimed, and so lowered: the sum never falls below those asleep. */
     npi_fetch_add_relaxed(&executor->sleeping, 1u);
+    npi_sleepers_enter(sleepers, worker->seat);
     (void)npi_sleepers_search_end(sleepers); /* it looks below, whether last or not */
     /* Partners: the fences of npi_wake_for_task, npi_wake_for_child, npi_wake_next; and that of
      * npi_idle_wait. */
@@ -164,17 +174,20 @@ bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint
                      bool alone)
 {
     npi_work work;
-    /* Its own children first: shared, so that it can take the oldest itself and others help. */
-    if (npi_deque_publish(&worker->deque, UINT32_MAX) != 0 && !alone)
+    /* Its own children first: shared, so that it can take the oldest itself and others help. They
+     * stay shared, whatever runs on top of them (npi_deque_reclaim). */
+    if (npi_deque_publish(&worker->deque, UINT32_MAX) != 0)
         npi_wake_for_child(worker->node, worker);
     while (!until(worker, context)) {
         if (deadline != NPI_NO_DEADLINE && npi_os_now() >= deadline)
             return until(worker, context);
-        if (!alone && npi_find_local(worker, &work.task)) {
-            npi_run_task(worker, &work.task);
-            continue;
-        }
-        npi_found found = npi_worker_search(worker, until, context, deadline, alone, &work);
+        npi_found found = NPI_FOUND_NOTHING;
+        if (!alone && npi_find_own_child(worker, &work))
+            found = NPI_FOUND_CHILD;
+        else if (!alone && npi_find_local(worker, &work.task))
+            found = NPI_FOUND_TASK;
+        else
+            found = npi_worker_search(worker, until, context, deadline, alone, &work);
         npi_worker_run_found(worker, found, &work);
     }
     return true;

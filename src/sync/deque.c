@@ -13,7 +13,7 @@ void npi_deque_init(npi_deque *deque, npi_child *slots)
     npi_atomic_init(&deque->shared, (uint64_t)0);
 }
 
-bool npi_deque_reclaim(npi_deque *deque)
+bool npi_deque_reclaim(npi_deque *deque, uint32_t floor)
 {
     uint64_t shared = npi_load_relaxed(&deque->shared); /* only a hint for the swap below */
     for (;;) {
@@ -25,6 +25,8 @@ bool npi_deque_reclaim(npi_deque *deque)
             return false; /* no thief can change a word without shared children */
         /* Half of what is left, rounded so that at least one comes back. */
         uint32_t keep = tail + (split - tail) / 2;
+        if (keep < floor)
+            keep = floor;
         /* The slots are the owner's own writes: nothing is acquired by taking them back, and
          * thieves that lose see a changed word. */
         if (npi_cas_acq_rel(&deque->shared, &shared, npi_shared_word(shared, keep, tail))) {

@@ -105,16 +105,18 @@ static inline bool npi_deque_shows_none(const npi_deque *deque)
     return deque->known_tail == deque->split;
 }
 
-/* Owner, slow half of pop: takes shared children back. False: the youngest child is stolen. */
-bool npi_deque_reclaim(npi_deque *deque);
+/* Owner, slow half of pop: takes shared children back, none below `floor`. False: the youngest
+ * child is stolen. */
+bool npi_deque_reclaim(npi_deque *deque, uint32_t floor);
 
 /* Owner: the youngest child if nobody took it; the slot is free afterwards but stays readable until
- * the next push. NULL: it is stolen, and deque->slots[deque->head - 1] is its slot. The deque must
- * not be empty. */
-static inline npi_child *npi_deque_pop(npi_deque *deque)
+ * the next push. NULL: it is stolen, and deque->slots[deque->head - 1] is its slot. There must be a
+ * child above `floor`, where the running task's own begin: those below belong to tasks that wait
+ * and have shared them so that they get done. */
+static inline npi_child *npi_deque_pop(npi_deque *deque, uint32_t floor)
 {
-    NPI_CHECK(deque->head > 0);
-    if (deque->head == deque->split && !npi_deque_reclaim(deque))
+    NPI_CHECK(deque->head > floor);
+    if (deque->head == deque->split && !npi_deque_reclaim(deque, floor))
         return NULL;
     return &deque->slots[--deque->head];
 }

@@ -48,7 +48,7 @@ static void test_private_is_a_stack(void **state)
     assert_null(npi_deque_steal(deque, true, &again));
     assert_false(again);
     for (uintptr_t i = NPI_DEQUE_CAPACITY; i-- > 0;)
-        assert_int_equal(number_of(npi_deque_pop(deque)), i);
+        assert_int_equal(number_of(npi_deque_pop(deque, 0)), i);
     assert_int_equal(deque->head, 0);
     free((void *)slots);
     free(deque);
@@ -65,20 +65,20 @@ static void test_thieves_take_the_oldest(void **state)
     assert_int_equal(npi_deque_publish(deque, 3), 3);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 0);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 1);
-    assert_int_equal(number_of(npi_deque_pop(deque)), 4);
-    assert_int_equal(number_of(npi_deque_pop(deque)), 3);
-    assert_int_equal(number_of(npi_deque_pop(deque)), 2); /* reclaimed */
+    assert_int_equal(number_of(npi_deque_pop(deque, 0)), 4);
+    assert_int_equal(number_of(npi_deque_pop(deque, 0)), 3);
+    assert_int_equal(number_of(npi_deque_pop(deque, 0)), 2); /* reclaimed */
     assert_null(npi_deque_steal(deque, true, &again));
-    assert_null(npi_deque_pop(deque)); /* child 1 is stolen */
+    assert_null(npi_deque_pop(deque, 0)); /* child 1 is stolen */
     npi_deque_forget(deque);
-    assert_null(npi_deque_pop(deque));
+    assert_null(npi_deque_pop(deque, 0));
     npi_deque_forget(deque);
     assert_int_equal(deque->head, 0);
     /* The same slots again. */
     push(deque, 77);
     assert_int_equal(npi_deque_publish(deque, UINT32_MAX), 1);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 77);
-    assert_null(npi_deque_pop(deque));
+    assert_null(npi_deque_pop(deque, 0));
     npi_deque_forget(deque);
     free((void *)slots);
     free(deque);
@@ -98,7 +98,7 @@ static void test_local_bit(void **state)
     assert_true(npi_deque_has_shared(deque, true));
     assert_null(npi_deque_steal(deque, false, &again));
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 1);
-    assert_int_equal(number_of(npi_deque_pop(deque)), 2);
+    assert_int_equal(number_of(npi_deque_pop(deque, 0)), 2);
     assert_true(npi_deque_set_local(deque, false));
     free((void *)slots);
     free(deque);
@@ -148,7 +148,7 @@ static void play(uint32_t depth)
                 (void)npi_deque_publish(c.deque, 1 + i % 2);
         }
         while (c.deque->head > 0) {
-            npi_child *child = npi_deque_pop(c.deque);
+            npi_child *child = npi_deque_pop(c.deque, 0);
             if (child != NULL) {
                 own++;
                 own_sum += number_of(child);
