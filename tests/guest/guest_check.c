@@ -246,12 +246,28 @@ bool guest_enter_cpuset(int cpu)
            write_file("/sys/fs/cgroup/np-small/cgroup.procs", "0");
 }
 
+/* A thread that has been joined may still be on its way out of the cgroup, which cannot be removed
+ * before it is gone. */
+static bool remove_cgroup(const char *path)
+{
+    for (int tries = 0; tries < 100000; tries++) {
+        if (rmdir(path) == 0) {
+            return true;
+        }
+        if (errno != EBUSY) {
+            return false;
+        }
+        sched_yield();
+    }
+    return false;
+}
+
 /* Leaves the cgroup tree as it was: where the shape has no cpuset, none may stay switched on, for
  * the kernel treats hotplug differently in a cpuset. */
 bool guest_leave_cpuset(void)
 {
     return write_file("/sys/fs/cgroup/np/cgroup.procs", "0") &&
-           rmdir("/sys/fs/cgroup/np-small") == 0 &&
+           remove_cgroup("/sys/fs/cgroup/np-small") &&
            (getenv("NP_GUEST_CPUSET") != NULL ||
             write_file("/sys/fs/cgroup/cgroup.subtree_control", "-cpuset"));
 }

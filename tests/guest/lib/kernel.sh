@@ -21,20 +21,23 @@ find_kernel() {
 }
 
 # fetch_kernel: resolves the meta package, downloads, unpacks, and keeps only /boot. The last step
-# is a rename, so that an interrupted fetch never looks like a kernel.
+# is a rename, so that an interrupted fetch never looks like a kernel. The system's package lists may
+# be missing or too old to download from; then it tries once more with fresh lists of its own, which
+# needs no privilege and leaves the system's alone.
 fetch_kernel() {
     command -v apt-cache >/dev/null && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
         skip "the kernel package needs apt-get, apt-cache and dpkg-deb (or set NP_GUEST_KERNEL)"
-    package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-        awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
-    [ -n "$package" ] ||
-        skip "apt does not know linux-image-cloud-amd64 (apt-get update, or set NP_GUEST_KERNEL)"
     fresh=$(mktemp -d "$kernel_cache/fetch.XXXXXX") || die "cannot write to $kernel_cache"
-    say "downloading $package to $kernel_cache (not installed)"
-    if ! (cd "$fresh" && apt-get -o APT::Sandbox::User=root -q download "$package") >"$fresh/log" 2>&1; then
-        sed 's/^/  /' "$fresh/log" >&2
-        rm -rf "$fresh"
-        skip "the kernel package $package could not be downloaded"
+    if ! download_kernel; then
+        say "fetching package lists of its own, the system's do not serve"
+        mkdir -p "$fresh/lists/partial" "$fresh/cache/archives/partial"
+        apt-get -o Dir::State::Lists="$fresh/lists" -o Dir::Cache="$fresh/cache" \
+            -o APT::Sandbox::User=root -q update >"$fresh/log" 2>&1
+        if ! download_kernel -o Dir::State::Lists="$fresh/lists" -o Dir::Cache="$fresh/cache"; then
+            sed 's/^/  /' "$fresh/log" >&2
+            rm -rf "$fresh"
+            skip "linux-image-cloud-amd64 could not be downloaded (or set NP_GUEST_KERNEL)"
+        fi
     fi
     if ! dpkg-deb -x "$fresh"/*.deb "$fresh/root" || ! [ -d "$fresh/root/boot" ]; then
         rm -rf "$fresh"
@@ -45,4 +48,14 @@ fetch_kernel() {
     rm -rf "$fresh"
     kernel=$(ls "$kernel_cache"/boot/vmlinuz-* | tail -n 1)
     [ -n "$kernel" ] || skip "the package $package holds no kernel"
+}
+
+# download_kernel [apt options]: the package file into $fresh; false when apt does not know the
+# package or cannot get it.
+download_kernel() {
+    package=$(apt-cache "$@" depends linux-image-cloud-amd64 2>/dev/null |
+        awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }')
+    [ -n "$package" ] || return 1
+    say "downloading $package to $kernel_cache (not installed)"
+    (cd "$fresh" && apt-get "$@" -o APT::Sandbox::User=root -q download "$package") >>"$fresh/log" 2>&1
 }
