@@ -65,7 +65,8 @@ typedef struct np_node_workers {
 
 typedef struct np_worker_info np_worker_info;
 
-/* Called on the worker's own thread, before its first and after its last task. */
+/* Called on the worker's own thread, before its first and after its last task. A hook is no task:
+ * what it submits counts as coming from outside, and is refused once the executor shuts down. */
 typedef void (*np_worker_hook)(void *context, const np_worker_info *worker);
 
 /* Why a task was not run. */
@@ -272,7 +273,8 @@ NP_API np_status np_executor_destroy(np_executor *executor);
 typedef struct np_leave np_leave;
 
 /* A token that tells a thread inside np_worker_run() to come back. It may be pulled before, during
- * or after, any number of times, from any thread. Destroy it after np_worker_run() has returned. */
+ * or after, any number of times, from any thread; it stays pulled. One thread uses it at a time.
+ * Destroy it after np_worker_run() has returned. */
 NP_API NP_MUST_USE np_status np_leave_create(np_leave **out);
 NP_API void np_leave_now(np_leave *leave);
 NP_API void np_leave_destroy(np_leave *leave);
@@ -281,7 +283,8 @@ NP_API void np_leave_destroy(np_leave *leave);
  * The calling thread works as one more worker of `node` until `leave` is pulled (after the task at
  * hand) or the executor shuts down; then NP_OK. Its affinity is left alone. `leave` may be NULL.
  * Errors: NP_ERR_FROM_WORKER (already a worker), NP_ERR_LIMIT (every guest seat taken),
- * NP_ERR_SHUT_DOWN, NP_ERR_INVALID_NODE, NP_ERR_NODE_HAS_NO_WORKER.
+ * NP_ERR_SHUT_DOWN, NP_ERR_INVALID_NODE, NP_ERR_NODE_HAS_NO_WORKER, NP_ERR_BUSY (another thread is
+ * inside with the same `leave`).
  */
 NP_API NP_MUST_USE np_status np_worker_run(np_executor *executor, np_node_id node, np_leave *leave);
 

@@ -43,10 +43,10 @@ NP_API NP_MUST_USE np_status np_group_submit_to_node(np_group *group, np_executo
  * Returns once no task of the group is queued or running. From a worker it runs other permitted
  * tasks of its executor meanwhile (its own forked children first), unless the group is isolated.
  * Returns the first status given to np_group_fail(); else NP_ERR_CANCELLED if the group was
- * cancelled; else NP_OK. The outcome stays until np_group_reset(). Calling it from a task of the
- * group itself waits for ever; that is refused with NP_ERR_FROM_WORKER where it can be seen (the
- * caller's own task). Isolated, on a worker: NP_ERR_NO_SPARE. What the tasks did is visible after
- * it.
+ * cancelled or a timed shutdown handed one of its tasks back; else NP_OK. The outcome stays until
+ * np_group_reset(). Calling it from a task of the group itself waits for ever; that is refused with
+ * NP_ERR_FROM_WORKER where it can be seen (the caller's own task). Isolated, on a worker:
+ * NP_ERR_NO_SPARE. What the tasks did is visible after it.
  */
 NP_API NP_MUST_USE np_status np_group_wait(np_group *group);
 
@@ -76,9 +76,10 @@ NP_API NP_MUST_USE np_status np_group_reset(np_group *group);
 /*
  * Completion without waiting, each good for one completion: when no task of the group is pending
  * any more, `fn` is called on the thread that ended the last one, or one is added to the eventfd
- * `fd` (which stays the caller's). If nothing is pending now it happens before the call returns. A
- * group may be waited for and destroyed by then: `fn` must not use it unless the caller keeps it
- * alive. Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY.
+ * `fd` (which stays the caller's). On a worker it is a part of that
+ * task: it may submit and fork like one. If nothing is pending now it happens before the call
+ * returns. A group may be waited for and destroyed by then: `fn` must not use it unless the caller
+ * keeps it alive. Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY.
  */
 NP_API NP_MUST_USE np_status np_group_notify(np_group *group, np_task_fn fn, void *argument);
 NP_API NP_MUST_USE np_status np_group_notify_eventfd(np_group *group, int fd);
@@ -90,9 +91,10 @@ NP_API NP_MUST_USE np_status np_group_notify_eventfd(np_group *group, int fd);
  * executor's policy; never away from the home of a strict task). np_join() ends the youngest child
  * that is not joined yet: runs it in place if nobody took it, else helps until it is done. Strictly
  * nested: a task joins what it forked, youngest first, before it returns (children left over are
- * joined for it). No allocation; an unstolen child costs no atomic read-modify-write. Outside a
- * worker, or when the worker's deque (4,096 children deep) is full, np_fork() runs the child at
- * once and its np_join() does nothing. What the child did is visible after the join.
+ * joined for it). No allocation; an unstolen child costs no atomic read-modify-write, but for
+ * the one that is kept in sight of thieves. Outside a worker, or when the worker's deque (4,096
+ * children deep) is full, np_fork() runs the child at once and its np_join() does nothing. What the
+ * child did is visible after the join.
  */
 NP_API void np_fork(np_task_fn fn, void *argument);
 NP_API void np_join(void);

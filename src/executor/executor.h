@@ -214,7 +214,7 @@ struct np_executor {
     /* Waiting and shutdown. */
     npi_lock idle_lock;
     struct npi_idle_waiter *idle_list; /* by idle_lock */
-    npi_lock shutdown_lock;            /* one shutdown at a time */
+    npi_lock shutdown_lock;            /* one ends the threads */
     bool stopped;                      /* by shutdown_lock */
     np_atomic(uint32_t) guests_inside; /* threads in np_worker_run */
 };

@@ -39,8 +39,9 @@ struct np_group {
     /* Tasks and anybody. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(int32_t) error; /* first np_group_fail */
     np_atomic(uint32_t) cancelled;
-    bool isolated;    /* constant */
-    uint32_t process; /* constant: npi_os_process_generation() of the maker */
+    np_atomic(uint32_t) discarded; /* a task was handed back by a timed shutdown */
+    bool isolated;                 /* constant */
+    uint32_t process;              /* constant: npi_os_process_generation() of the maker */
     npi_lock lock;
     group_waiter *waiters; /* by lock */
     group_notice *notices; /* by lock */
@@ -73,6 +74,7 @@ np_status np_group_create(const np_group_options *options, np_group **out)
     npi_atomic_init(&group->word, (uint64_t)0);
     npi_atomic_init(&group->error, (int32_t)NP_OK);
     npi_atomic_init(&group->cancelled, 0u);
+    npi_atomic_init(&group->discarded, 0u);
     npi_lock_init(&group->lock);
     group->isolated = known.isolated;
     group->process = npi_os_process_generation();
@@ -124,12 +126,15 @@ bool npi_group_begin(np_group *group, uint64_t tasks)
     return true;
 }
 
-/* The lists are the caller's now. Waiters vanish as soon as they are told. */
-static void tell_everybody(group_waiter *waiter, group_notice *notice)
+/* The lists are the caller's now. Waiters vanish as soon as they are told. `worker`: whose task was
+ * the last, NULL if none was. */
+static void tell_everybody(group_waiter *waiter, group_notice *notice, npi_worker *worker)
 {
     while (notice != NULL) {
         group_notice *next = notice->next;
-        if (notice->fn != NULL)
+        if (notice->fn != NULL && worker != NULL)
+            npi_run_notice(worker, notice->fn, notice->argument);
+        else if (notice->fn != NULL)
             notice->fn(notice->argument);
         else
             (void)npi_os_eventfd_signal(notice->fd); /* a full counter is readable all the same */
@@ -150,7 +155,7 @@ static void tell_everybody(group_waiter *waiter, group_notice *notice)
 }
 
 /* Lowers the count by `tasks`, the last of which may have been awaited. */
-static void lower(np_group *group, uint64_t tasks)
+static void lower(np_group *group, uint64_t tasks, npi_worker *worker)
 {
     uint64_t word = npi_load_relaxed(&group->word);
     while (word != (OBSERVED | tasks)) {
@@ -171,18 +176,23 @@ static void lower(np_group *group, uint64_t tasks)
     }
     npi_lock_release(&group->lock);
     /* The group may be gone. */
-    tell_everybody(waiters, notices);
+    tell_everybody(waiters, notices, worker);
 }
 
 void npi_group_end(np_group *group)
 {
-    lower(group, 1);
+    lower(group, 1, npi_worker_self());
+}
+
+void npi_group_discarded(np_group *group)
+{
+    npi_store_relaxed(&group->discarded, 1u); /* published by the end that follows */
 }
 
 void npi_group_undo(np_group *group, uint64_t tasks)
 {
     if (tasks != 0)
-        lower(group, tasks);
+        lower(group, tasks, NULL);
 }
 
 /* --- waiting --------------------------------------------------------------------------------- */
@@ -194,11 +204,14 @@ np_status np_group_outcome(const np_group *group)
         return usable;
     /* Acquire: pairs with np_group_fail. */
     np_status error = (np_status)npi_load_acquire((np_atomic(int32_t) *)(uintptr_t)&group->error);
-    if (error == NP_OK && npi_group_cancelled(group))
-        error = NP_ERR_CANCELLED;
     if (error != NP_OK)
-        return npi_fail(error, "a task of the group reported %s, or it was cancelled",
-                        np_status_name(error));
+        return npi_fail(error, "a task of the group reported %s", np_status_name(error));
+    if (npi_group_cancelled(group))
+        return npi_fail(NP_ERR_CANCELLED, "the group is cancelled");
+    /* Relaxed: whoever waited has acquired the count that was lowered after it. */
+    if (npi_load_relaxed((np_atomic(uint32_t) *)(uintptr_t)&group->discarded) != 0)
+        return npi_fail(NP_ERR_CANCELLED,
+                        "tasks of the group were discarded: their executor was shut down");
     return NP_OK;
 }
 
@@ -348,6 +361,7 @@ np_status np_group_reset(np_group *group)
                         (unsigned long long)np_group_pending(group));
     npi_store_release(&group->error, (int32_t)NP_OK);
     npi_store_release(&group->cancelled, 0u);
+    npi_store_release(&group->discarded, 0u);
     return NP_OK;
 }
 
@@ -367,7 +381,7 @@ static np_status notify(np_group *group, np_task_fn fn, void *argument, int fd)
     }
     npi_lock_release(&group->lock);
     if (!pending)
-        tell_everybody(NULL, notice);
+        tell_everybody(NULL, notice, NULL); /* here and now, as a part of the caller */
     return NP_OK;
 }
 

@@ -6,10 +6,10 @@
 #include "executor/lifecycle.h"
 
 struct np_leave {
+    uint32_t process; /* constant: npi_os_process_generation() of the maker */
     npi_lock lock;
-    bool pulled; /* by lock; `flag` is its copy for the guest's own reads */
-    np_atomic(uint32_t) flag;
-    npi_worker *worker; /* by lock: the seat of the thread inside np_worker_run, or NULL */
+    np_atomic(uint32_t) pulled; /* written under the lock, read by the guest without it */
+    npi_worker *worker;         /* by lock: the seat of the thread inside np_worker_run, or NULL */
 };
 
 np_status np_leave_create(np_leave **out)
@@ -20,18 +20,18 @@ np_status np_leave_create(np_leave **out)
     *out = leave;
     if (leave == NULL)
         return npi_fail_memory(sizeof *leave, "a leave token");
+    leave->process = npi_os_process_generation();
     npi_lock_init(&leave->lock);
-    npi_atomic_init(&leave->flag, 0u);
+    npi_atomic_init(&leave->pulled, 0u);
     return NP_OK;
 }
 
 void np_leave_now(np_leave *leave)
 {
-    if (leave == NULL)
-        return;
+    if (leave == NULL || leave->process != npi_os_process_generation())
+        return; /* forked: the lock may be held by a thread that is gone, and nobody is inside */
     npi_lock_acquire(&leave->lock);
-    leave->pulled = true;
-    npi_store_release(&leave->flag, 1u);
+    npi_store_release(&leave->pulled, 1u);
     /* Under the lock: the guest takes its seat out of the struct before it goes. */
     if (leave->worker != NULL)
         npi_token_give(&leave->worker->token);
@@ -42,18 +42,34 @@ void np_leave_destroy(np_leave *leave)
 {
     if (leave == NULL)
         return;
-    /* Through the lock: somebody may still be inside np_leave_now. */
-    npi_lock_acquire(&leave->lock);
-    npi_lock_release(&leave->lock);
+    if (leave->process == npi_os_process_generation()) {
+        /* Through the lock: somebody may still be inside np_leave_now. */
+        npi_lock_acquire(&leave->lock);
+        npi_lock_release(&leave->lock);
+    }
     npi_free(leave, sizeof *leave);
 }
 
-static void connect(np_leave *leave, npi_worker *worker)
+/* One thread at a time: whoever pulls knows one token to give. */
+static np_status connect(np_leave *leave, npi_worker *worker)
+{
+    if (leave == NULL)
+        return NP_OK;
+    npi_lock_acquire(&leave->lock);
+    bool taken = leave->worker != NULL;
+    if (!taken)
+        leave->worker = worker;
+    npi_lock_release(&leave->lock);
+    return taken ? npi_fail(NP_ERR_BUSY, "np_worker_run: another thread is inside with this token")
+                 : NP_OK;
+}
+
+static void disconnect(np_leave *leave)
 {
     if (leave == NULL)
         return;
     npi_lock_acquire(&leave->lock);
-    leave->worker = worker;
+    leave->worker = NULL;
     npi_lock_release(&leave->lock);
 }
 
@@ -61,7 +77,7 @@ static bool told_to_leave(npi_worker *worker, void *context)
 {
     np_leave *leave = context;
     /* Acquire: pairs with np_leave_now and with stop() in shutdown.c. */
-    return (leave != NULL && npi_load_acquire(&leave->flag) != 0) ||
+    return (leave != NULL && npi_load_acquire(&leave->pulled) != 0) ||
            npi_load_acquire(&worker->executor->stopping) != 0;
 }
 
@@ -102,6 +118,17 @@ static void leave_seat(npi_worker *worker)
     npi_lock_release(&worker->node->seat_lock);
 }
 
+static void work(npi_worker *worker, np_leave *leave)
+{
+    npi_tls_self()->worker = worker;
+    npi_seat_place(worker);
+    npi_seat_hook(worker, true);
+    npi_worker_loop(worker, told_to_leave, leave);
+    npi_worker_leave(worker);
+    npi_seat_hook(worker, false);
+    npi_tls_self()->worker = NULL;
+}
+
 np_status np_worker_run(np_executor *executor, np_node_id node, np_leave *leave)
 {
     np_status status = npi_executor_check(executor);
@@ -120,15 +147,11 @@ np_status np_worker_run(np_executor *executor, np_node_id node, np_leave *leave)
     else
         status = take_seat(executor, node, &worker);
     if (status == NP_OK) {
-        npi_tls_self()->worker = worker;
-        npi_seat_place(worker);
-        npi_seat_hook(worker, true);
-        connect(leave, worker);
-        npi_worker_loop(worker, told_to_leave, leave);
-        connect(leave, NULL);
-        npi_worker_leave(worker);
-        npi_seat_hook(worker, false);
-        npi_tls_self()->worker = NULL;
+        status = connect(leave, worker);
+        if (status == NP_OK) {
+            work(worker, leave);
+            disconnect(leave);
+        }
         leave_seat(worker);
     }
     /* The last access to the executor; the wake uses the address only. */

@@ -83,28 +83,53 @@ np_status np_executor_worker_info(const np_executor *executor, uint32_t index, n
     return NP_OK;
 }
 
+/* Tasks run, and handed back. Counted before their groups are told, so that whoever waited for a
+ * group finds its tasks among them; their end in the sense of idle.c comes a moment later. */
+static uint64_t executed_now(np_executor *executor)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < executor->seat_count; i++) {
+        const npi_counters *counters = &executor->seats[i]->counters;
+        sum += npi_counter_read(counters, NP_COUNTER_EXECUTED_HOME) +
+               npi_counter_read(counters, NP_COUNTER_EXECUTED_AWAY);
+    }
+    return sum;
+}
+
+static uint64_t discarded_now(np_executor *executor)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < executor->seat_count; i++)
+        sum += npi_counter_read(&executor->seats[i]->counters, NP_COUNTER_DISCARDED);
+    for (uint32_t i = 0; i < executor->node_count; i++)
+        sum += npi_load_relaxed(&executor->nodes[i]->outside_discarded);
+    return sum;
+}
+
+/* Accepted and not done. The counts are relaxed, so one may be seen before the acceptance that it
+ * belongs to: then there are none. */
+static uint64_t open_now(np_executor *executor, uint64_t done, uint64_t *accepted)
+{
+    *accepted = npi_executor_accepted(executor); /* after the counts of `done` */
+    if (*accepted < done)
+        *accepted = done;
+    return *accepted - done;
+}
+
 np_status np_executor_load_now(const np_executor *executor, np_executor_load *out)
 {
-    if (executor == NULL || out == NULL)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_executor_load_now: %s is NULL",
-                        executor == NULL ? "executor" : "out");
+    np_status status = npi_executor_check(executor);
+    if (status != NP_OK)
+        return status;
+    if (out == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_executor_load_now: out is NULL");
     np_executor *self = inside(executor);
-    /* Ends before acceptances (idle.c), so that accepted is never behind. */
-    uint64_t ended = npi_executor_ended(self);
-    uint64_t discarded = 0, queued = 0;
-    for (uint32_t i = 0; i < self->seat_count; i++)
-        discarded += npi_counter_read(&self->seats[i]->counters, NP_COUNTER_DISCARDED);
-    for (uint32_t i = 0; i < self->node_count; i++) {
-        discarded += npi_load_relaxed(&self->nodes[i]->outside_discarded);
+    out->executed = executed_now(self);
+    out->discarded = discarded_now(self);
+    uint64_t queued = 0;
+    for (uint32_t i = 0; i < self->node_count; i++)
         queued += npi_node_queued(self->nodes[i]);
-    }
-    uint64_t accepted = npi_executor_accepted(self);
-    if (discarded > ended)
-        discarded = ended;
-    uint64_t open = accepted - ended;
-    out->accepted = accepted;
-    out->discarded = discarded;
-    out->executed = ended - discarded;
+    uint64_t open = open_now(self, out->executed + out->discarded, &out->accepted);
     out->queued = queued < open ? queued : open;
     out->running = open - out->queued;
     return NP_OK;
@@ -112,10 +137,11 @@ np_status np_executor_load_now(const np_executor *executor, np_executor_load *ou
 
 uint64_t np_executor_pending(const np_executor *executor)
 {
+    uint64_t accepted;
     if (executor == NULL)
         return 0;
-    uint64_t ended = npi_executor_ended(inside(executor));
-    return npi_executor_accepted(inside(executor)) - ended;
+    np_executor *self = inside(executor);
+    return open_now(self, executed_now(self) + discarded_now(self), &accepted);
 }
 
 /* --- words --------------------------------------------------------------------------------------

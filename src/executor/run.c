@@ -52,6 +52,12 @@ static void end_task(npi_worker *worker, np_group *group)
     npi_store_release(&worker->ended, npi_load_relaxed(&worker->ended) + 1);
 }
 
+void npi_run_notice(npi_worker *worker, np_task_fn fn, void *argument)
+{
+    npi_frame frame = {NULL, worker->node->index, false};
+    run_body(worker, &frame, fn, argument);
+}
+
 static void call_on_discard(np_executor *executor, npi_task *task, np_discard_reason reason)
 {
     const np_executor_options *options = &executor->settings.public_options;
@@ -59,13 +65,25 @@ static void call_on_discard(np_executor *executor, npi_task *task, np_discard_re
         options->on_discard(options->discard_context, task->fn, npi_task_argument(task), reason);
 }
 
+typedef struct discard {
+    np_executor *executor;
+    npi_task *task;
+    np_discard_reason reason;
+} discard;
+
+static void discard_body(void *argument)
+{
+    discard *d = argument;
+    call_on_discard(d->executor, d->task, d->reason);
+}
+
+/* To those who ask from inside, the callback is the task; what it forks is joined like a task's. */
 static void discard_on_worker(npi_worker *worker, npi_task *task, np_discard_reason reason)
 {
-    npi_frame *outer = worker->frame;
-    npi_frame frame = {task->group, npi_meta_home(task->meta), false};
-    worker->frame = &frame; /* to those who ask from inside, the callback is the task */
-    call_on_discard(worker->executor, task, reason);
-    worker->frame = outer;
+    discard d = {worker->executor, task, reason};
+    npi_frame frame = {task->group, npi_meta_home(task->meta),
+                       npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
+    run_body(worker, &frame, discard_body, &d);
 }
 
 void npi_discard_task(np_executor *executor, npi_worker *worker, npi_task *task,
@@ -75,6 +93,8 @@ void npi_discard_task(np_executor *executor, npi_worker *worker, npi_task *task,
         discard_on_worker(worker, task, reason);
     else
         call_on_discard(executor, task, reason);
+    if (task->group != NULL && reason != NP_DISCARD_CANCELLED)
+        npi_group_discarded(task->group);
 }
 
 void npi_run_task(npi_worker *worker, npi_task *task)

@@ -22,33 +22,31 @@ static void close_lanes(np_executor *executor)
     }
 }
 
-static void discard_queue(np_executor *executor, npi_queue *queue, uint64_t *discarded)
+/* What is in it now; a task that goes on submitting must not keep us here. */
+static void discard_queue(np_executor *executor, npi_queue *queue)
 {
     npi_task task;
-    while (npi_queue_take(queue, &task)) {
+    for (uint64_t left = npi_queue_depth(queue); left > 0 && npi_queue_take(queue, &task); left--) {
         npi_discard_task(executor, NULL, &task, NP_DISCARD_SHUTDOWN);
         if (task.group != NULL)
             npi_group_end(task.group);
         /* Acq_rel: as end_task in run.c; several shutdown callers may count here. */
         npi_fetch_add_acq_rel(&executor->nodes[npi_meta_home(task.meta)]->outside_discarded,
                               (uint64_t)1);
-        (*discarded)++;
     }
 }
 
 /* Everything that has not started. Workers hand back what they take from now on themselves. */
-static uint64_t discard_queued(np_executor *executor)
+static void discard_queued(np_executor *executor)
 {
-    uint64_t discarded = 0;
     npi_store_release(&executor->discarding, 1u);
     for (uint32_t i = 0; i < executor->node_count; i++) {
         npi_inbox *inbox = &executor->nodes[i]->inbox;
         for (uint32_t lane = 0; lane < NPI_LANES; lane++)
-            discard_queue(executor, &inbox->lane[lane].queue, &discarded);
+            discard_queue(executor, &inbox->lane[lane].queue);
     }
     for (uint32_t i = 0; i < executor->seat_count; i++)
-        discard_queue(executor, &executor->seats[i]->queue, &discarded);
-    return discarded;
+        discard_queue(executor, &executor->seats[i]->queue);
 }
 
 static uint64_t all_discarded(np_executor *executor)
@@ -61,28 +59,51 @@ static uint64_t all_discarded(np_executor *executor)
     return sum;
 }
 
-/* Nothing is queued or running, and nothing can come: the threads go. */
+/* Nothing is queued or running, and nothing can come: the threads go. Several may have waited for
+ * that; the first one here ends it, the others wait for it. */
 static void stop(np_executor *executor)
 {
-    npi_store_release(&executor->stopping, 1u);
-    npi_seats_notice(executor);
-    npi_spares_join(executor);
-    for (uint32_t i = 0; i < executor->regular_count; i++) {
-        npi_worker *worker = executor->seats[i];
-        if (worker->has_thread)
-            (void)npi_os_thread_join(&worker->thread);
-        worker->has_thread = false;
+    npi_lock_acquire(&executor->shutdown_lock);
+    if (!executor->stopped) {
+        npi_store_release(&executor->stopping, 1u);
+        npi_seats_notice(executor);
+        npi_spares_join(executor);
+        for (uint32_t i = 0; i < executor->regular_count; i++) {
+            npi_worker *worker = executor->seats[i];
+            if (worker->has_thread)
+                (void)npi_os_thread_join(&worker->thread);
+            worker->has_thread = false;
+        }
+        /* Guests come back on their own threads; the last one's decrement is its last access. */
+        for (;;) {
+            uint32_t inside = npi_load_acquire(&executor->guests_inside);
+            if (inside == 0)
+                break;
+            (void)npi_os_futex_wait(&executor->guests_inside, inside, NPI_NO_DEADLINE);
+        }
+        executor->stopped = true;
     }
-    /* Guests come back on their own threads; the last one's decrement is its last access. */
-    for (;;) {
-        uint32_t inside = npi_load_acquire(&executor->guests_inside);
-        if (inside == 0)
-            break;
-        (void)npi_os_futex_wait(&executor->guests_inside, inside, NPI_NO_DEADLINE);
-    }
-    executor->stopped = true;
+    npi_lock_release(&executor->shutdown_lock);
 }
 
+static np_status give_up(np_executor *executor, np_shutdown_result *result)
+{
+    uint64_t before = all_discarded(executor);
+    discard_queued(executor);
+    npi_idle_check(executor); /* others may wait for the same, and this was no worker */
+    uint64_t ended = npi_executor_ended(executor); /* before the accepted ones, see idle.c */
+    uint64_t running = npi_executor_accepted(executor) - ended;
+    if (result != NULL) {
+        result->discarded = all_discarded(executor) - before;
+        result->running = running;
+    }
+    if (running == 0)
+        return NP_OK;
+    return npi_fail(NP_ERR_TIMEOUT, "shutdown: %llu tasks were still running at the deadline",
+                    (unsigned long long)running);
+}
+
+/* No lock is held while it waits: each of several callers keeps to its own deadline. */
 static np_status shutdown_until(np_executor *executor, uint64_t deadline,
                                 np_shutdown_result *result)
 {
@@ -92,30 +113,12 @@ static np_status shutdown_until(np_executor *executor, uint64_t deadline,
     if (npi_worker_of(executor) != NULL)
         return npi_fail(NP_ERR_FROM_WORKER,
                         "an executor cannot be shut down from one of its own workers");
-    npi_lock_acquire(&executor->shutdown_lock);
-    if (!executor->stopped) {
-        close_lanes(executor);
-        status = npi_idle_wait(executor, deadline);
-        if (status == NP_ERR_TIMEOUT) {
-            uint64_t before = all_discarded(executor);
-            (void)discard_queued(executor);
-            uint64_t ended = npi_executor_ended(executor);
-            uint64_t accepted = npi_executor_accepted(executor);
-            if (result != NULL) {
-                result->discarded = all_discarded(executor) - before;
-                result->running = accepted - ended;
-            }
-            if (accepted == ended)
-                status = NP_OK;
-            else
-                status = npi_fail(NP_ERR_TIMEOUT,
-                                  "shutdown: %llu tasks were still running at the deadline",
-                                  (unsigned long long)(accepted - ended));
-        }
-        if (status == NP_OK)
-            stop(executor);
-    }
-    npi_lock_release(&executor->shutdown_lock);
+    close_lanes(executor);
+    status = npi_idle_wait(executor, deadline);
+    if (status == NP_ERR_TIMEOUT)
+        status = give_up(executor, result);
+    if (status == NP_OK)
+        stop(executor);
     return status;
 }
 

@@ -38,6 +38,8 @@ static void spare_main(void *argument)
     npi_seat_place(worker);
     npi_fetch_add_acq_rel(&worker->placed, 1u); /* release: what it wrote about itself */
     npi_os_futex_wake(&worker->placed, 1);
+    if (worker->start_status != NP_OK)
+        return; /* strict hard mode: it must be pinned like the others; start_spare() joins it */
     npi_seat_hook(worker, true);
     while (npi_load_acquire(&executor->stopping) == 0) {
         if (npi_load_relaxed(&worker->seat_state) == NPI_SEAT_ACTIVE) {
@@ -51,6 +53,7 @@ static void spare_main(void *argument)
         }
     }
     npi_seat_hook(worker, false);
+    npi_store_relaxed(&worker->thread_id, (uint64_t)0); /* for inspection only */
     npi_tls_self()->worker = NULL;
 }
 
@@ -72,11 +75,16 @@ static np_status start_spare(npi_node *node, npi_worker *worker)
     if (npi_load_relaxed(&node->seat_limit) <= worker->seat) /* release: the seat is set up */
         npi_store_release(&node->seat_limit, worker->seat + 1);
     npi_store_relaxed(&worker->seat_state, (uint32_t)NPI_SEAT_ACTIVE);
+    npi_store_relaxed(&worker->placed, 0u);
     np_status status = npi_seat_start_thread(worker, spare_main);
     if (status == NP_OK) {
         while (npi_load_acquire(&worker->placed) == 0) /* pairs with spare_main */
             (void)npi_os_futex_wait(&worker->placed, 0, NPI_NO_DEADLINE);
-        status = worker->start_status; /* strict hard mode: it must be pinned like the others */
+        if (worker->start_status != NP_OK) {
+            status = npi_fail(worker->start_status, "%s", worker->start_detail);
+            (void)npi_os_thread_join(&worker->thread);
+            worker->has_thread = false;
+        }
     }
     if (status != NP_OK)
         npi_store_relaxed(&worker->seat_state, (uint32_t)NPI_SEAT_EMPTY);
@@ -90,11 +98,10 @@ static np_status activate(npi_node *node, npi_worker **give)
     *give = NULL;
     if (worker == NULL)
         *give = worker = spare_in_state(node, NPI_SEAT_EMPTY, true);
-    if (worker != NULL && worker->start_status == NP_OK) {
+    if (worker != NULL) {
         npi_store_relaxed(&worker->seat_state, (uint32_t)NPI_SEAT_ACTIVE);
         return NP_OK;
     }
-    *give = NULL;
     worker = spare_in_state(node, NPI_SEAT_EMPTY, false);
     if (worker == NULL)
         return npi_fail(NP_ERR_NO_SPARE, "all %u spare workers of NUMA node %d are in use",
@@ -108,7 +115,13 @@ static np_status activate(npi_node *node, npi_worker **give)
 np_status np_blocking_begin(void)
 {
     npi_worker *worker = npi_worker_self();
-    if (worker == NULL || worker->frame == NULL || worker->blocking_depth++ > 0)
+    if (worker == NULL || worker->frame == NULL)
+        return NP_OK;
+    np_status usable = npi_executor_check(worker->executor);
+    if (usable != NP_OK)
+        return usable; /* forked inside a task: the other threads are gone, their locks may not be
+                        */
+    if (worker->blocking_depth++ > 0)
         return NP_OK;
     npi_node *node = worker->node;
     npi_worker *give = NULL;
@@ -136,7 +149,8 @@ np_status np_blocking_begin(void)
 void np_blocking_end(void)
 {
     npi_worker *worker = npi_worker_self();
-    if (worker == NULL || worker->blocking_depth == 0 || --worker->blocking_depth > 0)
+    if (worker == NULL || worker->blocking_depth == 0 || --worker->blocking_depth > 0 ||
+        worker->executor->process != npi_os_process_generation())
         return;
     npi_node *node = worker->node;
     npi_store_relaxed(&worker->activity, (uint32_t)NPI_WORKER_AWAKE); /* for snapshots */

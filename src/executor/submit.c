@@ -98,6 +98,9 @@ static np_status put(npi_node *node, npi_worker *worker, np_task_affinity affini
 {
     np_status status = NP_OK;
     *accepted = 0;
+    /* A start or stop hook is no task: nobody would wait for what it submits. */
+    if (worker != NULL && worker->frame == NULL)
+        worker = NULL;
     if (worker != NULL && worker->node == node && affinity == NP_AFFINITY_PREFERRED)
         *accepted = npi_queue_put(&worker->queue, tasks, count);
     else
