@@ -21,9 +21,9 @@
 /* Somebody inside np_group_wait; lives on its stack until `done`. */
 typedef struct group_waiter {
     struct group_waiter *next; /* by the group's lock */
-    npi_worker *worker;        /* NULL: an outside thread that sleeps on `token` */
-    npi_token token;
-    np_atomic(uint32_t) done; /* set by the task that ended last; then the waiter may vanish */
+    npi_worker *worker;        /* NULL: an outside thread */
+    npi_token token;           /* given last of all: then the waiter may vanish */
+    np_atomic(uint32_t) done;  /* a worker: set by the task that ended last */
 } group_waiter;
 
 typedef struct group_notice {
@@ -126,6 +126,28 @@ bool npi_group_begin(np_group *group, uint64_t tasks)
     return true;
 }
 
+/*
+ * A waiting worker may belong to another executor than the one that tells it, so its token is there
+ * only as long as it waits: it does not go before the last access to both.
+ *
+ *      here                            the worker, perhaps awake already
+ *      ----                            ---------------------------------
+ *      done = 1                        sees it (told)
+ *      marks the worker's token
+ *      gives the waiter's token        waits for that; then it may go, and its executor end
+ *      wakes, by address only
+ */
+static void tell_worker(group_waiter *waiter)
+{
+    npi_token *token = &waiter->worker->token;
+    /* Release: pairs with the acquire in told(); all tasks' effects, through the count. */
+    npi_store_release(&waiter->done, 1u);
+    bool asleep = npi_token_mark(token);
+    npi_token_give(&waiter->token);
+    if (asleep)
+        npi_token_wake(token);
+}
+
 /* The lists are the caller's now. Waiters vanish as soon as they are told. `worker`: whose task was
  * the last, NULL if none was. */
 static void tell_everybody(group_waiter *waiter, group_notice *notice, npi_worker *worker)
@@ -143,13 +165,10 @@ static void tell_everybody(group_waiter *waiter, group_notice *notice, npi_worke
     }
     while (waiter != NULL) {
         group_waiter *next = waiter->next;
-        npi_token *token = waiter->worker != NULL ? &waiter->worker->token : &waiter->token;
-        /* Release: pairs with the acquire in told(); all tasks' effects, through the count. For a
-         * worker the struct may vanish at once, its token does not. */
-        bool outside = waiter->worker == NULL;
-        if (!outside)
-            npi_store_release(&waiter->done, 1u);
-        npi_token_give(token);
+        if (waiter->worker != NULL)
+            tell_worker(waiter);
+        else
+            npi_token_give(&waiter->token);
         waiter = next;
     }
 }
@@ -290,6 +309,8 @@ static np_status wait_on_worker(np_group *group, npi_worker *worker, uint64_t de
             in_time = true;
             (void)npi_worker_help(worker, told, &waiter, NPI_NO_DEADLINE, true);
         }
+        if (in_time)
+            (void)npi_token_wait(&waiter.token, NPI_NO_DEADLINE);
     }
     if (alone)
         np_blocking_end();

@@ -37,12 +37,23 @@ typedef struct npi_token {
 } npi_token;
 
 /* Any thread: the owner's current or next sleep ends. Everything before it is visible to the owner
- * after it woke. The last access to the token is the exchange; the wake uses its address only. */
-static inline void npi_token_give(npi_token *token)
+ * after it woke. In two halves for those who have something to do in between: the mark is the last
+ * access to the token; if it returns true, the wake must follow, which uses the address only. */
+static inline bool npi_token_mark(npi_token *token)
 {
     /* Release: pairs with the acquires in npi_token_wait. */
-    if (npi_exchange_acq_rel(&token->state, (uint32_t)NPI_TOKEN_GIVEN) == NPI_TOKEN_ASLEEP)
-        npi_os_futex_wake(&token->state, 1);
+    return npi_exchange_acq_rel(&token->state, (uint32_t)NPI_TOKEN_GIVEN) == NPI_TOKEN_ASLEEP;
+}
+
+static inline void npi_token_wake(npi_token *token)
+{
+    npi_os_futex_wake(&token->state, 1);
+}
+
+static inline void npi_token_give(npi_token *token)
+{
+    if (npi_token_mark(token))
+        npi_token_wake(token);
 }
 
 /* Owner: sleeps until a token is given, and takes it; false when the deadline passed first. */
