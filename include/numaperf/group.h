@@ -42,6 +42,7 @@ NP_API NP_MUST_USE np_status np_group_submit_to_node(np_group *group, np_executo
 /*
  * Returns once no task of the group is queued or running. From a worker it runs other permitted
  * tasks of its executor meanwhile (its own forked children first), unless the group is isolated.
+ * When waits inside each other have used half of its stack, a spare worker goes on instead.
  * Returns the first status given to np_group_fail(); else NP_ERR_CANCELLED if the group was
  * cancelled or a timed shutdown handed one of its tasks back; else NP_OK. The outcome stays until
  * np_group_reset(). Calling it from a task of the group itself waits for ever; that is refused with

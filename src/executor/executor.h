@@ -130,9 +130,12 @@ struct np_worker {
     uint32_t inline_forks; /* children run at once because the deque was full */
     uint32_t tick;         /* tasks taken; the inbox has its turn every 61 */
     uint32_t lane_cursor;
+    uint32_t seat_cursor;
     uint32_t blocking_depth;
-    bool deque_local; /* the deque's local bit */
-    bool armed;       /* it is the watcher of the gate */
+    bool deque_local;  /* the deque's local bit */
+    bool armed;        /* it is the watcher of the gate */
+    uintptr_t deep;    /* below these addresses its stack is half full, */
+    uintptr_t deepest; /* ... all but full (npi_worker_help) */
     npi_random random;
     npi_counters counters;
     np_atomic(uint64_t) ended; /* executed + discarded; release, see idle.c */

@@ -13,9 +13,9 @@
  */
 #include "executor/executor.h"
 
-/* The inbox has its turn at least this often, so that nothing in it waits for ever behind work that
- * the worker breeds itself. 61: prime, as in Go's scheduler. */
-#define INBOX_TURN 61u
+/* The inbox has its turn this often, and so has one sibling's queue, so that nothing there waits
+ * for ever behind work that the worker breeds itself. 61: prime, as in Go's scheduler. */
+#define TURNS 61u
 
 static bool take_from_lanes(npi_worker *worker, npi_node *node, uint32_t mask, npi_task *out)
 {
@@ -45,16 +45,6 @@ static bool lanes_hold(npi_node *node, uint32_t mask)
         if (!npi_queue_is_empty(&node->inbox.lane[__builtin_ctz(left)].queue))
             return true;
     return false;
-}
-
-bool npi_find_local(npi_worker *worker, npi_task *out)
-{
-    bool inbox_first = ++worker->tick % INBOX_TURN == 0;
-    if (inbox_first && take_from_lanes(worker, worker->node, UINT32_MAX, out))
-        return true;
-    if (!npi_queue_is_empty(&worker->queue) && npi_queue_take(&worker->queue, out))
-        return true;
-    return !inbox_first && take_from_lanes(worker, worker->node, UINT32_MAX, out);
 }
 
 /* --- other workers ------------------------------------------------------------------------- */
@@ -105,9 +95,9 @@ bool npi_find_child_of(npi_worker *worker, npi_worker *victim, npi_work *out)
     return take_child(worker, victim, tier, out);
 }
 
-static bool take_queued(npi_worker *worker, npi_worker *victim, np_tier tier, npi_work *out)
+static bool take_queued(npi_worker *worker, npi_worker *victim, np_tier tier, npi_task *out)
 {
-    if (npi_queue_is_empty(&victim->queue) || !npi_queue_take(&victim->queue, &out->task))
+    if (npi_queue_is_empty(&victim->queue) || !npi_queue_take(&victim->queue, out))
         return false;
     npi_count(&worker->counters, (np_counter)(NP_COUNTER_STOLEN_CACHE + (int)tier), 1);
     return true;
@@ -126,10 +116,31 @@ static npi_found visit_seats(npi_worker *worker, npi_node *node, uint32_t begin,
         np_tier tier = node == worker->node ? tier_within(worker, victim) : other_tier;
         if (take_child(worker, victim, tier, out))
             return NPI_FOUND_CHILD;
-        if (tasks && take_queued(worker, victim, tier, out))
+        if (tasks && take_queued(worker, victim, tier, &out->task))
             return NPI_FOUND_TASK;
     }
     return NPI_FOUND_NOTHING;
+}
+
+/* One sibling's queue in turn: its owner may be busy for ever, or gone. */
+static bool take_in_turn(npi_worker *worker, npi_task *out)
+{
+    npi_node *node = worker->node;
+    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    npi_worker *victim = npi_node_seat(node, worker->seat_cursor++ % limit);
+    return victim != worker && take_queued(worker, victim, tier_within(worker, victim), out);
+}
+
+bool npi_find_local(npi_worker *worker, npi_task *out)
+{
+    uint32_t turn = ++worker->tick % TURNS;
+    if (turn == 0 && take_from_lanes(worker, worker->node, UINT32_MAX, out))
+        return true;
+    if (turn == TURNS / 2 && take_in_turn(worker, out))
+        return true;
+    if (!npi_queue_is_empty(&worker->queue) && npi_queue_take(&worker->queue, out))
+        return true;
+    return turn != 0 && take_from_lanes(worker, worker->node, UINT32_MAX, out);
 }
 
 static npi_found visit_siblings(npi_worker *worker, npi_work *out)

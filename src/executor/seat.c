@@ -70,6 +70,11 @@ void npi_seat_place(npi_worker *worker)
 {
     np_executor *executor = worker->executor;
     worker->start_status = NP_OK;
+    uintptr_t end;
+    size_t bytes;
+    npi_os_thread_stack(&end, &bytes);
+    worker->deep = end + bytes / 2;
+    worker->deepest = end + bytes / 8;
     npi_store_relaxed(&worker->thread_id, npi_os_thread_id()); /* a number for inspection */
     worker->cpus = worker->node->cpus;
     if (worker->kind == NP_WORKER_GUEST) {

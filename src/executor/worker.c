@@ -6,6 +6,7 @@
  * work or with the caller's `until`. Runs on the worker's own thread. The protocol with the wakers
  * is drawn in sync/wake.h.
  */
+#include "base/status.h"
 #include "executor/executor.h"
 
 static void set_activity(npi_worker *worker, npi_worker_state state)
@@ -170,14 +171,10 @@ void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context)
     }
 }
 
-bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline,
-                     bool alone)
+static bool help(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline,
+                 bool alone)
 {
     npi_work work;
-    /* Its own children first: shared, so that it can take the oldest itself and others help. They
-     * stay shared, whatever runs on top of them (npi_deque_reclaim). */
-    if (npi_deque_publish(&worker->deque, UINT32_MAX) != 0)
-        npi_wake_for_child(worker->node, worker);
     while (!until(worker, context)) {
         if (deadline != NPI_NO_DEADLINE && npi_os_now() >= deadline)
             return until(worker, context);
@@ -191,6 +188,41 @@ bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint
         npi_worker_run_found(worker, found, &work);
     }
     return true;
+}
+
+/*
+ * Tasks that wait pile up: each runs the next on top of itself. With half of the stack used up a
+ * spare worker goes on instead, on a stack of its own. If there is none the pile grows, into the
+ * part that the tasks themselves were to have; at its very end the worker waits and runs nothing:
+ * likely enough others do what it waits for, while to go on is certain to end the process.
+ */
+static bool help_deep_down(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline)
+{
+    if (np_blocking_begin() == NP_OK) {
+        bool in_time = help(worker, until, context, deadline, true);
+        np_blocking_end();
+        return in_time;
+    }
+    bool alone = npi_os_stack_here() < worker->deepest;
+    if (alone)
+        npi_diagnose(NP_SEVERITY_WARNING,
+                     "worker %u of NUMA node %d: so many tasks wait inside each other that its "
+                     "stack is full; there is no spare worker",
+                     worker->index, (int)worker->node->id);
+    return help(worker, until, context, deadline, alone);
+}
+
+bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline,
+                     bool alone)
+{
+    /* Its own children first: shared, so that it can take the oldest itself and others help. They
+     * stay shared, whatever runs on top of them (npi_deque_reclaim). */
+    if (npi_deque_publish(&worker->deque, UINT32_MAX) != 0)
+        npi_wake_for_child(worker->node, worker);
+    if (!alone && npi_os_stack_here() < worker->deep && worker->frame != NULL &&
+        !until(worker, context))
+        return help_deep_down(worker, until, context, deadline);
+    return help(worker, until, context, deadline, alone);
 }
 
 void npi_worker_leave(npi_worker *worker)

@@ -66,6 +66,13 @@ int npi_os_thread_join(npi_os_thread *thread);
 int npi_os_thread_set_name(const char *name);
 /* The kernel's id of the calling thread, unique in the system while it lives. */
 uint64_t npi_os_thread_id(void);
+/* Where the calling thread's stack ends (it grows down to there) and its size; both 0 if the system
+ * does not say. */
+void npi_os_thread_stack(uintptr_t *end, size_t *bytes);
+
+/* About where the caller is on it. */
+#define npi_os_stack_here() ((uintptr_t)__builtin_frame_address(0))
+
 /* The smallest stack a thread may be given. */
 size_t npi_os_thread_stack_least(void);
 

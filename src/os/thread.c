@@ -104,6 +104,24 @@ uint64_t npi_os_thread_id(void)
     return (uint64_t)id;
 }
 
+void npi_os_thread_stack(uintptr_t *end, size_t *bytes)
+{
+    int saved = errno;
+    pthread_attr_t attributes;
+    *end = 0;
+    *bytes = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        void *lowest = NULL;
+        size_t size = 0;
+        if (pthread_attr_getstack(&attributes, &lowest, &size) == 0) {
+            *end = (uintptr_t)lowest;
+            *bytes = size;
+        }
+        (void)pthread_attr_destroy(&attributes);
+    }
+    errno = saved;
+}
+
 size_t npi_os_thread_stack_least(void)
 {
     long least = sysconf(_SC_THREAD_STACK_MIN);

@@ -242,6 +242,109 @@ static void test_children_of_a_waiting_task_stay_in_reach(void **state)
     pool_destroy_exact(other, 1, 0);
 }
 
+/* --- no task starves
+ * ------------------------------------------------------------------------------ */
+
+/* One task that submits itself again until told to stop: its worker never runs out of work. */
+typedef struct perpetual {
+    np_executor *executor;
+    np_atomic(uint32_t) stop;
+    np_atomic(uint64_t) rounds;
+} perpetual;
+
+static void go_on(void *argument)
+{
+    perpetual *p = argument;
+    npi_fetch_add_relaxed(&p->rounds, (uint64_t)1);
+    if (npi_load_acquire(&p->stop) == 0)
+        assert_int_equal(np_submit(p->executor, go_on, p), NP_OK);
+}
+
+typedef struct leaving {
+    np_executor *executor;
+    np_leave *leave;
+    pool_counter left; /* tasks in the queue of a seat that nobody sits on any more */
+} leaving;
+
+static void submit_and_leave(void *argument)
+{
+    leaving *l = argument;
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(np_submit(l->executor, pool_task_count, &l->left), NP_OK);
+    np_leave_now(l->leave);
+}
+
+static void be_guest(void *argument)
+{
+    leaving *l = argument;
+    assert_int_equal(np_worker_run(l->executor, 0, l->leave), NP_OK);
+}
+
+static void test_what_a_guest_leaves_does_not_starve(void **state)
+{
+    (void)state;
+    pool_gate hold = {0};
+    pool_counter inbox = {0};
+    npi_os_thread guest;
+    leaving l = {.executor = pool_create(ONE_BY_ONE, NULL)};
+    perpetual p = {.executor = l.executor};
+    assert_int_equal(np_leave_create(&l.leave), NP_OK);
+    assert_int_equal(np_submit(l.executor, pool_task_gate, &hold), NP_OK);
+    pool_gate_await(&hold, 1); /* the regular worker is held, so the guest gets this: */
+    assert_int_equal(np_submit(l.executor, submit_and_leave, &l), NP_OK);
+    assert_int_equal(npi_os_thread_start(&guest, 0, be_guest, &l), 0);
+    assert_int_equal(npi_os_thread_join(&guest), 0);
+    assert_int_equal(np_submit(l.executor, go_on, &p), NP_OK);
+    assert_int_equal(np_submit(l.executor, pool_task_count, &inbox), NP_OK);
+    pool_gate_open(&hold);
+    uint64_t deadline = npi_os_deadline(PATIENCE_NS);
+    while ((npi_load_acquire(&l.left.value) < 10 || npi_load_acquire(&inbox.value) < 1) &&
+           npi_os_now() < deadline)
+        sched_yield();
+    assert_int_equal(npi_load_acquire(&l.left.value), 10); /* while the other goes round */
+    assert_int_equal(npi_load_acquire(&inbox.value), 1);
+    npi_store_release(&p.stop, 1u);
+    assert_int_equal(np_executor_shutdown(l.executor), NP_OK);
+    pool_destroy_exact(l.executor, 13 + npi_load_relaxed(&p.rounds), 0);
+    np_leave_destroy(l.leave);
+}
+
+/* --- tasks that wait do not pile up until the stack ends -----------------------------------------
+ */
+
+enum { DEEP_TASKS = 500 };
+
+typedef struct deep {
+    np_executor *executor;
+    pool_gate gate; /* opened when all of them wait, each for a task behind it */
+    np_atomic(uint32_t) begun;
+    pool_counter answered;
+} deep;
+
+static void wait_for_the_other_node(void *argument)
+{
+    deep *d = argument;
+    if (npi_fetch_add_acq_rel(&d->begun, 1u) == DEEP_TASKS - 1)
+        pool_gate_open(&d->gate);
+    assert_int_equal(np_run(d->executor, 1, pool_task_count, &d->answered), NP_OK);
+}
+
+static void test_waits_inside_each_other(void **state)
+{
+    (void)state;
+    deep d = {.begun = 0};
+    /* Far too small for five hundred of them on top of each other. */
+    d.executor = pool_create(
+        "numa:2 core:1 pu:1",
+        NP_EXECUTOR_OPTIONS(.stack_size = UNIT_SANITIZED ? 512 << 10 : 128 << 10,
+                            .spare_workers = 32));
+    submit_as(d.executor, 1, NP_AFFINITY_STRICT, pool_task_gate, &d.gate);
+    for (unsigned i = 0; i < DEEP_TASKS; i++)
+        submit_as(d.executor, 0, NP_AFFINITY_STRICT, wait_for_the_other_node, &d);
+    pool_destroy_exact(d.executor, 2 * DEEP_TASKS + 1, 0);
+    assert_int_equal(npi_load_acquire(&d.answered.value), DEEP_TASKS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +353,8 @@ int main(void)
         cmocka_unit_test(test_a_question_is_not_forgotten),
         cmocka_unit_test(test_own_children_come_first),
         cmocka_unit_test(test_children_of_a_waiting_task_stay_in_reach),
+        cmocka_unit_test(test_what_a_guest_leaves_does_not_starve),
+        cmocka_unit_test(test_waits_inside_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
