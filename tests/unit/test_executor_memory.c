@@ -55,10 +55,61 @@ static void test_long_queue(void **state)
     assert_int_equal(npi_load_acquire(&count.value), 3 * TASKS);
 }
 
+/* --- the hot path allocates nothing ------------------------------------------------------- */
+
+static void fork_some(void *argument)
+{
+    for (unsigned i = 0; i < 10; i++)
+        np_fork(pool_task_count, argument);
+    for (unsigned i = 0; i < 10; i++)
+        np_join();
+}
+
+static void every_form(np_executor *executor, np_group *group, pool_counter *count)
+{
+    np_task batch[50];
+    for (unsigned i = 0; i < 50; i++)
+        batch[i] = (np_task){pool_task_count, count};
+    for (unsigned i = 0; i < 200; i++) {
+        assert_int_equal(np_submit(executor, pool_task_count, count), NP_OK);
+        assert_int_equal(np_submit_to_node(executor, 0, fork_some, count), NP_OK);
+        assert_int_equal(np_group_submit(group, executor, pool_task_count, count), NP_OK);
+        assert_int_equal(np_submit_batch(executor, 0, batch, 50, NULL), NP_OK);
+        assert_int_equal(np_group_wait(group), NP_OK);
+    }
+    assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
+}
+
+static void test_no_allocation(void **state)
+{
+    (void)state;
+    unit_allocator allocator;
+    pool_counter count = {0};
+    np_group *group = NULL;
+    unit_allocator_install(&allocator);
+    np_executor *executor = pool_create(ONE_BY_FOUR, NULL);
+    assert_int_equal(np_group_create(NULL, &group), NP_OK);
+    every_form(executor, group, &count); /* the queues reach their high-water mark */
+    size_t calls = allocator.calls;
+    uint64_t segments = usage_of(executor).segments;
+    for (unsigned round = 0; round < 5; round++)
+        every_form(executor, group, &count);
+    assert_int_equal(allocator.calls, calls);
+    /* Another schedule may let a queue grow by a segment of 2,048 cells, never by one per task. */
+    assert_in_range(usage_of(executor).segments, segments, segments + 4);
+    assert_int_equal(np_group_destroy(group), NP_OK);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+    assert_int_equal(allocator.held_blocks, 0);
+    assert_int_equal(allocator.wrong_sizes, 0);
+    assert_int_equal(np_set_allocator(NULL), NP_OK);
+    assert_int_equal(npi_load_acquire(&count.value), 6 * 200 * (1 + 10 + 1 + 50));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_long_queue),
+        cmocka_unit_test(test_no_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
