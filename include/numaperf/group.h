@@ -45,9 +45,13 @@ NP_API NP_MUST_USE np_status np_group_submit_to_node(np_group *group, np_executo
  * When waits inside each other have used half of its stack, a spare worker goes on instead.
  * Returns the first status given to np_group_fail(); else NP_ERR_CANCELLED if the group was
  * cancelled or a timed shutdown handed one of its tasks back; else NP_OK. The outcome stays until
- * np_group_reset(). Calling it from a task of the group itself waits for ever; that is refused with
- * NP_ERR_FROM_WORKER where it can be seen (the caller's own task). Isolated, on a worker:
- * NP_ERR_NO_SPARE. What the tasks did is visible after it.
+ * np_group_reset().
+ * Calling it from a task of the group itself would wait for ever, and so would calling it on top of
+ * one: a task that waits on a worker goes on only after what that worker runs meanwhile. Both are
+ * refused with NP_ERR_FROM_WORKER where they can be seen, on the caller's own worker. Safe is
+ * waiting for what the caller itself has submitted; else make isolated the group that the lower
+ * task waits for. Isolated, on a worker: NP_ERR_NO_SPARE. What the tasks did is
+ * visible after it.
  */
 NP_API NP_MUST_USE np_status np_group_wait(np_group *group);
 

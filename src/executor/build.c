@@ -34,7 +34,6 @@ static np_status build_seat(npi_node *node, const npi_node_plan *plan, uint32_t 
     worker->node = node;
     worker->seat = seat;
     worker->cpu = NP_CPU_NONE;
-    worker->cache_end = node->regular;
     if (seat < node->regular) {
         worker->kind = NP_WORKER_REGULAR;
         if (plan->worker_cpu != NULL)

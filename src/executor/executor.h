@@ -117,6 +117,12 @@ typedef struct npi_frame {
     bool strict;
 } npi_frame;
 
+/* One task or child on a worker's stack, and what it runs on top of. */
+typedef struct npi_level {
+    const npi_frame *frame;
+    struct npi_level *outer;
+} npi_level;
+
 /* State of a spare or guest seat, by seat_lock. */
 enum { NPI_SEAT_EMPTY = 0, NPI_SEAT_ACTIVE, NPI_SEAT_RETIRING };
 
@@ -126,6 +132,7 @@ struct np_worker {
 
     /* The owner's alone. */
     NPI_ALIGNED(NPI_FALSE_SHARING) npi_frame *frame; /* of the running task; NULL between tasks */
+    npi_level *level;                                /* the innermost one on its stack */
     uint32_t join_base;                              /* np_join does not go below it */
     uint32_t inline_forks; /* children run at once because the deque was full */
     uint32_t tick;         /* tasks taken; the inbox has its turn every 61 */
@@ -140,34 +147,35 @@ struct np_worker {
     npi_counters counters;
     np_atomic(uint64_t) ended; /* executed + discarded; release, see idle.c */
 
-    /* Shared. */
+    /* Written when it goes to sleep, wakes or is woken; read by all who look for work. */
     NPI_ALIGNED(NPI_FALSE_SHARING) npi_token token;
-    np_atomic(uint32_t) seat_state; /* by the node's seat_lock, read by the owner without it */
-    np_atomic(uint32_t) activity;   /* npi_worker_state: the owner writes, snapshots read */
-    np_atomic(uint32_t) placed;     /* spare: 1 once its thread has taken the seat */
-    np_atomic(uint64_t) thread_id;
+    np_atomic(uint32_t) activity; /* npi_worker_state: the owner writes */
 
-    bool away; /* inside np_blocking_begin .. end; by the node's seat_lock */
-
-    /* Constant. */
-    np_executor *executor;
+    /* Constant; read at every submit and every look for work. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_executor *executor;
     npi_node *node;
+    npi_child *slots;
     uint32_t seat;  /* within the node */
     uint32_t index; /* within the executor */
     np_worker_kind kind;
     int32_t cpu;                     /* wanted; NP_CPU_NONE: the node's set */
     uint32_t cache_begin, cache_end; /* seats whose CPU shares its last-level cache */
 
+    /* Now and then. */
+    np_atomic(uint32_t) seat_state; /* by the node's seat_lock, read by the owner without it */
+    np_atomic(uint32_t) placed;     /* spare: 1 once its thread has taken the seat */
+    np_atomic(uint64_t) thread_id;
+    bool away; /* inside np_blocking_begin .. end; by the node's seat_lock */
+
     /* By the thread at start, read after it reported. */
-    npi_os_thread thread;
     bool has_thread;
+    npi_os_thread thread;
     np_enforcement binding;
     np_cpu_set cpus;
     np_status start_status;
     int start_errno;
     char start_detail[NPI_DETAIL_CAPACITY];
     char name[16];
-    npi_child *slots;
 };
 
 /* --- the executor -------------------------------------------------------------------------- */

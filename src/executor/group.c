@@ -292,9 +292,14 @@ static np_status wait_outside(np_group *group, uint64_t deadline)
 
 static np_status wait_on_worker(np_group *group, npi_worker *worker, uint64_t deadline)
 {
-    if (worker->frame != NULL && worker->frame->group == group)
-        return npi_fail(NP_ERR_FROM_WORKER,
-                        "np_group_wait: the calling task is itself in the group");
+    /* One that this worker runs, or has left for the one on top of it, cannot end before us. */
+    for (const npi_level *level = worker->level; level != NULL; level = level->outer)
+        if (level->frame->group == group)
+            return npi_fail(NP_ERR_FROM_WORKER, level == worker->level
+                                                    ? "np_group_wait: the calling task is itself "
+                                                      "in the group"
+                                                    : "np_group_wait: a task of the group waits "
+                                                      "on this worker, beneath the calling one");
     group_waiter waiter = {.worker = worker};
     bool alone = group->isolated;
     if (alone) {

@@ -9,6 +9,7 @@
 static void run_body(npi_worker *worker, npi_frame *frame, np_task_fn fn, void *argument)
 {
     npi_frame *outer_frame = worker->frame;
+    npi_level level = {frame, worker->level};
     uint32_t outer_base = worker->join_base;
     uint32_t outer_inline = worker->inline_forks;
     bool outer_local = worker->deque_local;
@@ -19,6 +20,7 @@ static void run_body(npi_worker *worker, npi_frame *frame, np_task_fn fn, void *
         (void)npi_deque_set_local(&worker->deque, true);
     }
     worker->frame = frame;
+    worker->level = &level;
     worker->join_base = worker->deque.head;
     worker->inline_forks = 0;
 
@@ -28,6 +30,7 @@ static void run_body(npi_worker *worker, npi_frame *frame, np_task_fn fn, void *
     while (worker->deque.head > worker->join_base)
         np_join();
     worker->frame = outer_frame;
+    worker->level = level.outer;
     worker->join_base = outer_base;
     worker->inline_forks = outer_inline;
     if (worker->deque_local != outer_local) {

@@ -57,11 +57,12 @@ typedef struct npi_deque {
     uint32_t head;
     uint32_t split;      /* the owner's copy; only the owner changes the real one */
     uint32_t known_tail; /* tail when the owner last looked; thieves may have raised it since */
+    /* The thieves' line: all that a worker reads that looks for children. The owner only reads it,
+     * but for the times when it shares or takes back. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint64_t) shared; /* local:1 split:31 tail:32 */
     /* Set by a worker that found nothing here before it sleeps; cleared by the owner when it
      * shares. */
     np_atomic(uint32_t) hungry;
-    /* The thieves' line. */
-    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint64_t) shared; /* local:1 split:31 tail:32 */
 } npi_deque;
 
 #define NPI_SHARED_LOCAL (UINT64_C(1) << 63)

@@ -10,6 +10,7 @@ void npi_queue_init(npi_queue *queue, npi_arena *arena, npi_segment_pool *pool, 
     npi_atomic_init(&queue->tail, first);
     npi_atomic_init(&queue->extra_taken, (uint64_t)0);
     npi_atomic_init(&queue->extra_put, (uint64_t)0);
+    queue->known_head = first;
     npi_atomic_init(&queue->accepted, (uint64_t)0);
     npi_atomic_init(&queue->directory, (npi_directory_entry *)NULL);
     queue->arena = arena;
@@ -48,20 +49,31 @@ static void *producer_segment(npi_queue *queue, uint64_t number)
     return segment;
 }
 
+/* Producer: may the numbers go up to `end`? An old head makes the queue look fuller than it is, so
+ * it is looked at only then: its line belongs to the consumers. */
+static bool has_room(npi_queue *queue, uint64_t end)
+{
+    /* As differences: numbers wrap around. */
+    if (end - queue->known_head <= NPI_QUEUE_CELLS_MAX)
+        return true;
+    /* Acquire: pairs with the claims in npi_queue_take, whose reads of the directory's entry come
+     * before we overwrite it. */
+    queue->known_head = npi_load_acquire(&queue->head);
+    return end - queue->known_head <= NPI_QUEUE_CELLS_MAX;
+}
+
 size_t npi_queue_put(npi_queue *queue, const npi_task *tasks, size_t count)
 {
     uint64_t start = npi_load_relaxed(&queue->tail);
     uint64_t number = start;
     uint64_t extra = 0;
     size_t done = 0;
-    /* Relaxed: an old head only makes the queue look fuller than it is. */
-    uint64_t oldest = npi_load_relaxed(&queue->head);
 
     for (; done < count; done++) {
         uint32_t cells = npi_task_cells(&tasks[done]);
         bool pad = cells == 2 && number % NPI_SEGMENT_CELLS == NPI_SEGMENT_CELLS - 1;
-        if (number + cells + (pad ? 1u : 0u) - oldest > NPI_QUEUE_CELLS_MAX)
-            break; /* compared as a difference: numbers wrap around */
+        if (!has_room(queue, number + cells + (pad ? 1u : 0u)))
+            break;
         if (pad) {
             /* Two cells must not straddle segments: fill the last one with nothing. The segment
              * exists, for its first cell was published before or in this call. */

@@ -43,6 +43,7 @@ typedef struct npi_queue {
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint64_t) tail;
     np_atomic(uint64_t) accepted;  /* tasks ever put */
     np_atomic(uint64_t) extra_put; /* second cells of copied arguments, and padding */
+    uint64_t known_head;           /* the producer's: head when it last had to look */
     /* Set once by the producer before the first publication, then constant. */
     np_atomic(npi_directory_entry *) directory;
     npi_arena *arena;

@@ -309,6 +309,44 @@ static void test_what_a_guest_leaves_does_not_starve(void **state)
     np_leave_destroy(l.leave);
 }
 
+/* --- a wait that could never end is refused
+ * ------------------------------------------------------- */
+
+typedef struct pile {
+    np_group *lower; /* the group of the task below */
+    np_group *awaited;
+    np_status top, below;
+} pile;
+
+static void wait_for_lower(void *argument)
+{
+    pile *p = argument;
+    p->top = np_group_wait(p->lower);
+}
+
+static void wait_below(void *argument)
+{
+    pile *p = argument;
+    assert_int_equal(np_group_submit(p->awaited, np_current_executor(), wait_for_lower, p), NP_OK);
+    p->below = np_group_wait(p->awaited);
+}
+
+static void test_waiting_for_what_lies_beneath(void **state)
+{
+    (void)state;
+    pile p = {0};
+    np_executor *executor = pool_create(ONE_BY_ONE, NULL);
+    assert_int_equal(np_group_create(NULL, &p.lower), NP_OK);
+    assert_int_equal(np_group_create(NULL, &p.awaited), NP_OK);
+    assert_int_equal(np_group_submit(p.lower, executor, wait_below, &p), NP_OK);
+    assert_int_equal(np_group_wait(p.lower), NP_OK);
+    assert_int_equal(p.top, NP_ERR_FROM_WORKER);
+    assert_int_equal(p.below, NP_OK);
+    assert_int_equal(np_group_destroy(p.lower), NP_OK);
+    assert_int_equal(np_group_destroy(p.awaited), NP_OK);
+    pool_destroy_exact(executor, 2, 0);
+}
+
 /* --- tasks that wait do not pile up until the stack ends -----------------------------------------
  */
 
@@ -355,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_children_of_a_waiting_task_stay_in_reach),
         cmocka_unit_test(test_what_a_guest_leaves_does_not_starve),
         cmocka_unit_test(test_waits_inside_each_other),
+        cmocka_unit_test(test_waiting_for_what_lies_beneath),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
