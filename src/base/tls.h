@@ -18,7 +18,6 @@ typedef struct npi_tls {
     struct np_worker *worker;        /* set while the thread runs a worker loop */
     struct np_affinity_scope *scope; /* innermost open affinity scope */
     uint32_t ordinal;                /* 1, 2, ... in order of first use; 0: not given yet */
-    int32_t parked_node;             /* cached node of an outside thread, see executor/submit.c */
     int last_errno;
     char detail[NPI_DETAIL_CAPACITY];
 } npi_tls;

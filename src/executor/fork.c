@@ -1,9 +1,10 @@
 /*
  * executor/fork.c - np_fork and np_join on the calling worker's deque.
  *
- * The common case touches nothing shared: the child is pushed to the private part and, if nobody
- * asked for it, popped and called. Only when a sleeper has asked (hungry) is something shared, and
- * somebody woken for it.
+ * The common case touches nothing shared: while an older child is in sight of thieves, a child is
+ * pushed to the private part, popped and called. Shared are the first child, so that a thief finds
+ * something, and half of the private ones when a sleeper has asked (hungry); only then is somebody
+ * woken.
  */
 #include "executor/group_internal.h"
 
