@@ -16,7 +16,7 @@ product := build/product
 tool    := $(product)/tools/numaperf/numaperf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-quick bench install format format-check lint clean
+.PHONY: help setup build demo test test-quick bench counts counts-update install format format-check lint clean
 
 help: ## this list
 	@echo "numaperf: runs work next to its data on NUMA machines"
@@ -50,6 +50,15 @@ bench: ## run every benchmark; each prints the machine and its figures
 	@cmake --preset release >/dev/null && cmake --build --preset release -j $(JOBS) >/dev/null
 	@for b in wake idle submit; do \
 	    echo "== bench_$$b"; build/release/bench/bench_$$b || exit 1; done
+
+counts: ## count what one step of each hot path executes: instructions, atomics, system calls
+	@scripts/setup build test
+	@cmake --preset release >/dev/null && cmake --build --preset release -j $(JOBS) -t counts
+
+counts-update: ## the same, and make them the limits of the tests and the table of docs/costs.md
+	@scripts/setup build test
+	@cmake --preset release >/dev/null && \
+	    cmake --build --preset release -j $(JOBS) -t counts-update
 
 install: ## install under PREFIX (default /usr/local), staged under DESTDIR if that is set
 	@scripts/setup build

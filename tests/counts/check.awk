@@ -1,0 +1,62 @@
+# Compares what was counted with the limits of record.
+#
+# usage: awk -v percent=P -v exact=E -v update=COMMAND -v compiler=NAME [-v paths="A B"]
+#            -f check.awk LIMITS COUNTED
+# Both files: path stretch instructions rmw fences syscalls allocations. Instructions may be P
+# percent (and two) above their limit, the others E; instructions of another compiler than that of
+# the limits are not compared. With `paths`, only their rows have to be there.
+
+BEGIN {
+    split("path stretch instructions rmw fences syscalls allocations", name, " ")
+    wanted = split(paths, p, " ")
+    for (i in p)
+        asked[p[i]] = 1
+}
+/^# compiler: / {
+    sub(/^# compiler: /, "")
+    first = $0 == compiler ? 3 : 4
+    if (first == 4)
+        printf "instructions are not compared: the limits are those of %s, this is %s\n", $0, compiler
+    next
+}
+/^#/ || NF == 0 { next }
+FNR == NR {
+    limited[$1 " " $2] = 1
+    for (i = 3; i <= 7; i++)
+        limit[$1 " " $2, i] = $i
+    next
+}
+{
+    k = $1 " " $2
+    counted[k] = 1
+    if (first == 0)
+        first = 3
+    if (!(k in limited)) {
+        printf "%s: no limit; add it with: %s\n", k, update
+        failed = 1
+        next
+    }
+    for (i = first; i <= 7; i++) {
+        slack = i == 3 ? limit[k, i] * percent / 100 + 2 : exact
+        if ($i > limit[k, i] + slack) {
+            printf "%s: %s per step: %s, the limit is %s\n", k, name[i], $i, limit[k, i]
+            failed = 1
+        } else if ($i < limit[k, i] - slack) {
+            printf "%s: %s per step have fallen from %s to %s; keep it so with: %s\n", k, name[i], \
+                limit[k, i], $i, update
+        }
+    }
+}
+END {
+    for (k in limited) {
+        split(k, part, " ")
+        if (!(k in counted) && (wanted == 0 || part[1] in asked)) {
+            printf "%s: has a limit and was not counted\n", k
+            failed = 1
+        }
+    }
+    if (failed)
+        printf "A path has become more expensive. If it must be, say why in docs/costs.md and: %s\n", \
+            update
+    exit failed
+}

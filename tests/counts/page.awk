@@ -1,0 +1,24 @@
+# The table of docs/costs.md from the limits of record.
+#
+# usage: awk -f page.awk LIMITS
+
+BEGIN {
+    words["outside"] = "a task from outside, `np_submit_to_node`"
+    words["near"] = "the same, `np_submit`"
+    words["batch"] = "the same in batches of 64, per task"
+    words["copy"] = "the same with 40 bytes of copied argument"
+    words["group"] = "the same into a group"
+    words["inside"] = "a task from a task, to its own node"
+    words["fork"] = "`np_fork`, `np_join`, not stolen"
+    words["fork-first"] = "the same, the oldest child"
+    words["fork-fast"] = "fast form, not stolen"
+    words["steal"] = "fork, steal, join"
+    words["wake"] = "a task from outside, worker asleep"
+    print "| path | step | instructions | read-modify-writes | fences | system calls | allocations |"
+    print "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+}
+/^#/ || NF == 0 { next }
+{
+    name = $1 in words ? words[$1] : $1
+    printf "| %s | %s | %s | %s | %s | %s | %s |\n", name, $2, $3, $4, $5, $6, $7
+}

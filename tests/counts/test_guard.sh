@@ -1,0 +1,72 @@
+#!/bin/bash
+# Goal: the guard counts what is there, and fails when a count is above its limit.
+# Method: a stretch of known counts; then limits that are too low, one kind at a time, too high,
+# absent, and for what is not counted.
+# usage: test_guard.sh PROGRAM COMPILER
+set -eu
+here=$(dirname "$0")
+program=$1 compiler=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+bash "$here/count.sh" measure "$program" "$dir" known || exit $?
+known=$(bash "$here/count.sh" table "$dir" known | awk '$1 == "known" { print $4, $5, $6, $7 }')
+if [ "$known" != "2 2 1 1" ]; then
+    echo "two read-modify-writes, two fences, a system call and an allocation: counted as $known"
+    failed=1
+fi
+
+bash "$here/count.sh" measure "$program" "$dir" wake
+rm "$dir/known.tsv"
+
+# must "what was done to the limits" "what the guard says" pass|fail [COMPILER]
+must()
+{
+    local done=$1 expected=$2 wanted=$3 outcome=pass
+    bash "$here/count.sh" check "$dir" "$dir/limits" "${4:-$compiler}" wake >"$dir/output" 2>&1 ||
+        outcome=fail
+    if [ "$outcome" != "$wanted" ]; then
+        echo "$done: the guard says $outcome"
+        cat "$dir/output"
+        failed=1
+    elif [ "$(cat "$dir/output")" != "$expected" ] &&
+        ! grep -qF -e "${expected:-.}" "$dir/output"; then
+        echo "$done: without '$expected':"
+        cat "$dir/output"
+        failed=1
+    fi
+}
+
+# The limits with the field of "wake submit" changed by an awk expression of its old value x.
+with()
+{
+    awk -v field="$1" '$1 == "wake" && $2 == "submit" { x = $field; $field = '"$2"' } { print }' \
+        "$dir/measured" >"$dir/limits"
+}
+
+{
+    echo "# compiler: $compiler"
+    bash "$here/count.sh" table "$dir" wake | sed 1d
+} >"$dir/measured"
+with 3 x
+must "nothing" "" pass # and nothing is said
+with 3 'int(x * 0.95)'
+must "5 % fewer instructions" "wake submit: instructions per step" fail
+must "the same, by another compiler" "instructions are not compared" pass "another 1"
+with 3 'int(x * 1.05)'
+must "5 % more instructions" "wake submit: instructions per step have fallen" pass
+with 4 'x - 1'
+must "one read-modify-write fewer" "wake submit: rmw per step" fail
+with 4 'x + 1'
+must "one read-modify-write more" "wake submit: rmw per step have fallen" pass
+with 5 'x - 1'
+must "one fence fewer" "wake submit: fences per step" fail
+with 6 'x - 1'
+must "one system call fewer" "wake submit: syscalls per step: 1, the limit is 0" fail
+with 7 'x - 1'
+must "one allocation fewer" "wake submit: allocations per step" fail
+with 2 '"other"'
+must "no limit" "wake submit: no limit" fail
+must "a limit of nothing" "wake other: has a limit and was not counted" fail
+exit $failed
