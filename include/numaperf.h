@@ -8,6 +8,7 @@
 #include <numaperf/channel.h>
 #include <numaperf/error.h>
 #include <numaperf/executor.h>
+#include <numaperf/fast.h>
 #include <numaperf/group.h>
 #include <numaperf/region.h>
 #include <numaperf/stats.h>

@@ -79,11 +79,7 @@ extern np_atomic(uint32_t) npi_tsan_fence_word;
 /* Before anybody else can see the object. */
 #define npi_atomic_init(p, v) npi_store_relaxed((p), (v))
 
-/*
- * A plain field that one thread writes and another reads after an ordering edge. Marked so that a
- * model can check that the edge is really there; here it is an ordinary field.
- */
-#define np_plain(T)         T
+/* Access to fields marked np_plain (numaperf/detail/atomic.h). */
 #define npi_plain_get(p)    (*(p))
 #define npi_plain_set(p, v) ((void)(*(p) = (v)))
 

@@ -1,5 +1,6 @@
 /*
- * base/tls.h - everything the library keeps per thread, in one struct.
+ * base/tls.h - everything the library keeps per thread, in one struct
+ * and one pointer.
  *
  * Declared here, supplied by the system layer (src/os), because a simulated machine whose fibres
  * share one real thread must be able to supply one per fibre. Owned by its thread; never shared.
@@ -15,7 +16,6 @@ struct np_worker;
 struct np_affinity_scope;
 
 typedef struct npi_tls {
-    struct np_worker *worker;        /* set while the thread runs a worker loop */
     struct np_affinity_scope *scope; /* innermost open affinity scope */
     uint32_t ordinal;                /* 1, 2, ... in order of first use; 0: not given yet */
     int last_errno;
@@ -24,6 +24,13 @@ typedef struct npi_tls {
 
 /* The calling thread's. Never NULL, zeroed at first use. */
 npi_tls *npi_tls_self(void);
+
+/*
+ * The worker that the calling thread is, NULL elsewhere; set while it runs a worker's loop. Apart
+ * from the rest, because every fork asks: eight bytes of the static block, reached without a call.
+ */
+extern _Thread_local struct np_worker *npi_tls_worker
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* The calling thread's ordinal, given at first use. Names a submit lane. */
 uint32_t npi_tls_ordinal(void);

@@ -28,7 +28,6 @@ static np_status build_seat(npi_node *node, const npi_node_plan *plan, uint32_t 
         return no_memory("the workers");
     npi_deque_init(&worker->deque, slots);
     npi_queue_init(&worker->queue, &node->arena, &node->pool, 0);
-    worker->slots = slots;
     worker->counters.ran_from = row;
     worker->executor = executor;
     worker->node = node;

@@ -53,7 +53,7 @@ static void regular_main(void *argument)
 {
     npi_worker *worker = argument;
     np_executor *executor = worker->executor;
-    npi_tls_self()->worker = worker;
+    npi_tls_worker = worker;
     npi_seat_place(worker);
     report(executor);
     if (await_phase(executor) == NPI_PHASE_GO) {
@@ -64,7 +64,7 @@ static void regular_main(void *argument)
         npi_seat_hook(worker, false);
     }
     npi_store_relaxed(&worker->thread_id, (uint64_t)0); /* for inspection only */
-    npi_tls_self()->worker = NULL;
+    npi_tls_worker = NULL;
 }
 
 /* The first worker, by index, that could not be placed as strict mode demands. */

@@ -117,25 +117,27 @@ typedef struct npi_frame {
     bool strict;
 } npi_frame;
 
-/* One task or child on a worker's stack, and what it runs on top of. */
+/* One task or stolen child on a worker's stack, and what it runs on top of. Its own children, and
+ * those of the children that it runs in place, lie in the deque from `base` on. */
 typedef struct npi_level {
     const npi_frame *frame;
     struct npi_level *outer;
+    const npi_child *base;
 } npi_level;
 
 /* State of a spare or guest seat, by seat_lock. */
 enum { NPI_SEAT_EMPTY = 0, NPI_SEAT_ACTIVE, NPI_SEAT_RETIRING };
 
 struct np_worker {
-    npi_deque deque;
+    npi_deque deque; /* first: numaperf/detail/fork.h */
     npi_queue queue; /* producer: this worker; first in, first out */
 
     /* The owner's alone. */
-    NPI_ALIGNED(NPI_FALSE_SHARING) npi_frame *frame; /* of the running task; NULL between tasks */
-    npi_level *level;                                /* the innermost one on its stack */
-    uint32_t join_base;                              /* np_join does not go below it */
-    uint32_t inline_forks; /* children run at once because the deque was full */
-    uint32_t tick;         /* tasks taken; the inbox has its turn every 61 */
+    NPI_ALIGNED(NPI_FALSE_SHARING)
+    const npi_frame *frame; /* of the running task; NULL between tasks */
+    npi_level *level;       /* the innermost one on its stack */
+    uint32_t base_overflow; /* as deque.base, of the children on top of a full deque */
+    uint32_t tick;          /* tasks taken; the inbox has its turn every 61 */
     uint32_t lane_cursor;
     uint32_t seat_cursor;
     uint32_t blocking_depth;
@@ -154,7 +156,6 @@ struct np_worker {
     /* Constant; read at every submit and every look for work. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_executor *executor;
     npi_node *node;
-    npi_child *slots;
     uint32_t seat;  /* within the node */
     uint32_t index; /* within the executor */
     np_worker_kind kind;
@@ -232,7 +233,7 @@ struct np_executor {
 
 static inline npi_worker *npi_worker_self(void)
 {
-    return npi_tls_self()->worker;
+    return npi_tls_worker;
 }
 
 /* The calling thread's worker if it belongs to this executor. */
@@ -333,6 +334,13 @@ void npi_idle_check(np_executor *executor);
 np_status npi_idle_wait(np_executor *executor, uint64_t deadline);
 uint64_t npi_executor_accepted(np_executor *executor);
 uint64_t npi_executor_ended(np_executor *executor);
+
+/* --- fork.c ------------------------------------------------------------------------------------
+ */
+
+/* Shares this many of the worker's private children, the oldest first, with the frames of the tasks
+ * that forked them. Returns how many; the caller wakes somebody. */
+uint32_t npi_share_children(npi_worker *worker, uint32_t count);
 
 /* --- run.c ------------------------------------------------------------------------------------ */
 

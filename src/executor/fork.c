@@ -1,12 +1,38 @@
 /*
- * executor/fork.c - np_fork and np_join on the calling worker's deque.
+ * executor/fork.c - fork and join on the calling worker's deque: the plain form, and the slow
+ * halves of the fast form (numaperf/fast.h).
  *
  * The common case touches nothing shared: while an older child is in sight of thieves, a child is
  * pushed to the private part, popped and called. Shared are the first child, so that a thief finds
  * something, and half of the private ones when a sleeper has asked (hungry); only then is somebody
  * woken.
  */
+#include <numaperf/fast.h>
+
+#include "base/status.h"
 #include "executor/group_internal.h"
+
+_Static_assert(offsetof(struct np_worker, deque) == 0,
+               "numaperf/fast.h takes a worker for its deque");
+
+/* --- sharing --------------------------------------------------------------------------------- */
+
+uint32_t npi_share_children(npi_worker *worker, uint32_t count)
+{
+    npi_deque *deque = &worker->deque;
+    npi_child *first = deque->slots + deque->split;
+    uint32_t most = npi_deque_private(deque);
+    if (count > most)
+        count = most;
+    /* The youngest first, because the levels begin with the innermost. */
+    const npi_level *level = worker->level;
+    for (npi_child *child = first + count; child-- > first;) {
+        while (child < level->base)
+            level = level->outer;
+        npi_plain_set(&child->frame, (const void *)level->frame);
+    }
+    return npi_deque_publish(deque, count);
+}
 
 /* Shares something: the first child in sight, and half of them all if somebody asked. */
 static __attribute__((noinline)) void feed(npi_worker *worker)
@@ -20,7 +46,7 @@ static __attribute__((noinline)) void feed(npi_worker *worker)
         npi_store_relaxed(&deque->hungry, 0u); /* thieves that find nothing ask again */
         count = (npi_deque_private(deque) + 1) / 2;
     }
-    if (npi_deque_publish(deque, count) == 0)
+    if (npi_share_children(worker, count) == 0)
         return;
     if (!asked) {
         /* Partner: the fence of a worker about to sleep (worker.c). Either it sees the child just
@@ -33,28 +59,79 @@ static __attribute__((noinline)) void feed(npi_worker *worker)
     npi_wake_for_child(worker->node, worker);
 }
 
-static inline bool should_feed(npi_worker *worker)
+static inline bool is_asked(npi_worker *worker)
 {
     /* Relaxed: a request; its writer sleeps behind a fence and is woken by feed(). */
-    return npi_deque_shows_none(&worker->deque) || npi_load_relaxed(&worker->deque.hungry) != 0;
+    return npi_load_relaxed(&worker->deque.hungry) != 0;
+}
+
+/* --- children on top of a full deque --------------------------------------------------------- */
+
+static bool overflow_pop(npi_worker *worker)
+{
+    npi_deque *deque = &worker->deque;
+    if (deque->overflow == worker->base_overflow)
+        return false;
+    npi_deque_set_overflow(deque, deque->overflow - 1);
+    return true;
+}
+
+/* Runs the child of a plain fork at once; what it leaves unjoined has been run as well. */
+static void overflow_run(npi_worker *worker, np_task_fn fn, void *argument)
+{
+    npi_deque *deque = &worker->deque;
+    uint32_t before = deque->overflow;
+    fn(argument);
+    npi_deque_set_overflow(deque, before);
+}
+
+/* --- fork ------------------------------------------------------------------------------------ */
+
+static __attribute__((noinline)) void plain_fork_slow(npi_worker *worker, np_task_fn fn,
+                                                      void *argument)
+{
+    if (worker == NULL || worker->frame == NULL) {
+        fn(argument);
+        return;
+    }
+    npi_deque *deque = &worker->deque;
+    if (!npi_deque_push(deque, NULL, fn, (uintptr_t)argument)) {
+        overflow_run(worker, fn, argument);
+        npi_deque_set_overflow(deque, deque->overflow + 1);
+        return;
+    }
+    if (npi_deque_shows_none(deque) || is_asked(worker))
+        feed(worker);
 }
 
 void np_fork(np_task_fn fn, void *argument)
 {
     npi_worker *worker = npi_worker_self();
-    if (worker == NULL || worker->frame == NULL) {
-        fn(argument);
+    npi_child *child;
+    if (__builtin_expect(worker == NULL, 0) ||
+        __builtin_expect((child = worker->deque.head) >= worker->deque.limit, 0) ||
+        __builtin_expect(is_asked(worker), 0)) {
+        plain_fork_slow(worker, fn, argument);
         return;
     }
-    if (__builtin_expect(worker->inline_forks != 0, 0) ||
-        !npi_deque_push(&worker->deque, fn, argument, worker->frame)) {
-        worker->inline_forks++;
-        npi_run_child(worker, worker->frame, fn, argument);
+    npi_plain_set(&child->fast, (np_fast_fn)NULL);
+    npi_plain_set(&child->plain, fn);
+    npi_plain_set(&child->argument, (uintptr_t)argument);
+    worker->deque.head = child + 1;
+}
+
+void np_fast_fork_slow_1(np_worker *worker, np_fast_fn fn, uintptr_t argument)
+{
+    npi_deque *deque = &worker->deque;
+    if (!npi_deque_push(deque, fn, NULL, argument)) {
+        npi_deque_set_overflow(deque, deque->overflow + 1); /* its join calls it */
         return;
     }
-    if (__builtin_expect(should_feed(worker), 0))
+    if (npi_deque_shows_none(deque) || is_asked(worker))
         feed(worker);
 }
+
+/* --- join ------------------------------------------------------------------------------------ */
 
 static bool child_is_done(npi_worker *worker, void *context)
 {
@@ -64,9 +141,10 @@ static bool child_is_done(npi_worker *worker, void *context)
     return npi_load_acquire(&child->state) == NPI_CHILD_DONE;
 }
 
-static void join_stolen(npi_worker *worker)
+/* The youngest child, which was stolen. Returns its result, if it has one. */
+static uintptr_t join_stolen(npi_worker *worker)
 {
-    npi_child *child = &worker->deque.slots[worker->deque.head - 1];
+    npi_child *child = worker->deque.head - 1;
     uint32_t state = NPI_CHILD_FRESH;
     /* On failure it is done already; acquire as in child_is_done. */
     if (npi_cas_acquire(&child->state, &state, (uint32_t)NPI_CHILD_AWAITED)) {
@@ -79,45 +157,114 @@ static void join_stolen(npi_worker *worker)
             npi_run_stolen_child(worker, work.child, work.owner);
         (void)npi_worker_help(worker, child_is_done, child, NPI_NO_DEADLINE, false);
     }
+    uintptr_t result = npi_plain_get(&child->argument);
     npi_deque_forget(&worker->deque);
+    return result;
+}
+
+/* A child of the plain form that nobody took, or one that was left unjoined. */
+static inline void run_in_place(npi_worker *worker, npi_child *child)
+{
+    npi_child_call(worker, child);
+    while (__builtin_expect(worker->deque.head > child, 0))
+        np_join();
+}
+
+static __attribute__((noinline)) void plain_join_slow(npi_worker *worker)
+{
+    if (worker == NULL || overflow_pop(worker) || worker->deque.head == worker->deque.base)
+        return; /* nothing of this task's own is left */
+    npi_child *child = npi_deque_pop(&worker->deque);
+    if (child == NULL) {
+        (void)join_stolen(worker);
+        return;
+    }
+    if (is_asked(worker))
+        feed(worker); /* before the child, which may be a long one */
+    run_in_place(worker, child);
 }
 
 void np_join(void)
 {
     npi_worker *worker = npi_worker_self();
-    if (worker == NULL || worker->frame == NULL)
-        return;
-    if (__builtin_expect(worker->inline_forks != 0, 0)) {
-        worker->inline_forks--;
-        return;
-    }
-    if (worker->deque.head == worker->join_base)
-        return; /* nothing of this task's own is left */
-    npi_child *child = npi_deque_pop(&worker->deque, worker->join_base);
-    if (child == NULL) {
-        join_stolen(worker);
+    if (__builtin_expect(worker == NULL, 0) ||
+        __builtin_expect(worker->deque.head <= worker->deque.floor, 0) ||
+        __builtin_expect(is_asked(worker), 0)) {
+        plain_join_slow(worker);
         return;
     }
-    npi_run_child(worker, npi_plain_get(&child->frame), npi_plain_get(&child->fn),
-                  npi_plain_get(&child->argument));
-    if (__builtin_expect(npi_load_relaxed(&worker->deque.hungry) != 0, 0))
-        feed(worker);
+    run_in_place(worker, --worker->deque.head);
 }
 
-/* --- np_run ---------------------------------------------------------------------------------- */
+uintptr_t np_fast_join_slow_1(np_worker *worker, np_fast_fn fn, uintptr_t argument)
+{
+    if (overflow_pop(worker))
+        return fn(worker, argument);
+    NPI_INVARIANT(worker->deque.head > worker->deque.base);
+    npi_child *child = npi_deque_pop(&worker->deque);
+    if (child == NULL)
+        return join_stolen(worker);
+    NPI_CHECK(child->fast == fn && child->argument == argument);
+    if (is_asked(worker))
+        feed(worker);
+    return fn(worker, argument);
+}
+
+void npi_join_leftovers(npi_worker *worker)
+{
+    while (worker->deque.head != worker->deque.base ||
+           worker->deque.overflow != worker->base_overflow)
+        np_join();
+}
+
+/* --- entering from outside ---------------------------------------------------------------------
+ */
+
+np_worker *np_fast_self(void)
+{
+    npi_worker *worker = npi_worker_self();
+    return worker != NULL && worker->frame != NULL ? worker : NULL;
+}
+
+typedef struct fast_root {
+    np_fast_fn fn;
+    uintptr_t argument;
+    uintptr_t result;
+} fast_root;
+
+static void run_fast_root(void *argument)
+{
+    fast_root *root = argument;
+    root->result = root->fn(npi_worker_self(), root->argument);
+}
+
+static np_status run_and_wait(np_executor *executor, np_node_id node, np_task_fn fn, void *argument)
+{
+    np_group group;
+    npi_group_init(&group, false);
+    np_submit_options options = {.size = sizeof options, .group = &group};
+    options.to_node = node != NP_NODE_ID_NONE;
+    options.node = node;
+    np_status status = np_submit_with(executor, &options, fn, argument);
+    if (status == NP_OK)
+        status = np_group_wait(&group);
+    npi_group_last_look(&group);
+    return status;
+}
 
 np_status np_run(np_executor *executor, np_node_id node, np_task_fn fn, void *argument)
 {
-    np_group *group = NULL;
-    np_status status = np_group_create(NULL, &group);
-    if (status != NP_OK)
-        return status;
-    np_submit_options options = {.size = sizeof options, .group = group};
-    options.to_node = node != NP_NODE_ID_NONE;
-    options.node = node;
-    status = np_submit_with(executor, &options, fn, argument);
-    if (status == NP_OK)
-        status = np_group_wait(group);
-    (void)np_group_destroy(group);
+    return run_and_wait(executor, node, fn, argument);
+}
+
+np_status np_run_fast(np_executor *executor, np_node_id node, np_fast_fn fn, uintptr_t argument,
+                      uintptr_t *result)
+{
+    if (fn == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_run_fast: fn is NULL");
+    fast_root root = {fn, argument, 0};
+    np_status status = run_and_wait(executor, node, run_fast_root, &root);
+    if (status == NP_OK && result != NULL)
+        *result = root.result;
     return status;
 }

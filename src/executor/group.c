@@ -33,20 +33,6 @@ typedef struct group_notice {
     int fd;
 } group_notice;
 
-struct np_group {
-    /* Submitters and enders of tasks. */
-    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint64_t) word;
-    /* Tasks and anybody. */
-    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(int32_t) error; /* first np_group_fail */
-    np_atomic(uint32_t) cancelled;
-    np_atomic(uint32_t) discarded; /* a task was handed back by a timed shutdown */
-    bool isolated;                 /* constant */
-    uint32_t process;              /* constant: npi_os_process_generation() of the maker */
-    npi_lock lock;
-    group_waiter *waiters; /* by lock */
-    group_notice *notices; /* by lock */
-};
-
 static np_status check(const np_group *group)
 {
     if (group == NULL)
@@ -54,6 +40,19 @@ static np_status check(const np_group *group)
     if (group->process != npi_os_process_generation())
         return npi_fail(NP_ERR_FORKED, "the group was created before this process was forked");
     return NP_OK;
+}
+
+void npi_group_init(np_group *group, bool isolated)
+{
+    npi_atomic_init(&group->word, (uint64_t)0);
+    npi_atomic_init(&group->error, (int32_t)NP_OK);
+    npi_atomic_init(&group->cancelled, 0u);
+    npi_atomic_init(&group->discarded, 0u);
+    npi_lock_init(&group->lock);
+    group->isolated = isolated;
+    group->process = npi_os_process_generation();
+    group->waiters = NULL;
+    group->notices = NULL;
 }
 
 np_status np_group_create(const np_group_options *options, np_group **out)
@@ -71,13 +70,7 @@ np_status np_group_create(const np_group_options *options, np_group **out)
     np_group *group = npi_alloc(sizeof *group, NPI_FALSE_SHARING);
     if (group == NULL)
         return npi_fail_memory(sizeof *group, "a group");
-    npi_atomic_init(&group->word, (uint64_t)0);
-    npi_atomic_init(&group->error, (int32_t)NP_OK);
-    npi_atomic_init(&group->cancelled, 0u);
-    npi_atomic_init(&group->discarded, 0u);
-    npi_lock_init(&group->lock);
-    group->isolated = known.isolated;
-    group->process = npi_os_process_generation();
+    npi_group_init(group, known.isolated);
     *out = group;
     return NP_OK;
 }
@@ -87,15 +80,21 @@ static uint64_t count_of(uint64_t word)
     return word & ~OBSERVED;
 }
 
+uint64_t npi_group_last_look(np_group *group)
+{
+    /* Through the lock: the task that ended last may still be inside its unlock. */
+    npi_lock_acquire(&group->lock);
+    uint64_t pending = count_of(npi_load_acquire(&group->word));
+    npi_lock_release(&group->lock);
+    return pending;
+}
+
 np_status np_group_destroy(np_group *group)
 {
     if (group == NULL)
         return NP_OK;
     if (group->process == npi_os_process_generation()) {
-        /* Through the lock: the task that ended last may still be inside its unlock. */
-        npi_lock_acquire(&group->lock);
-        uint64_t pending = count_of(npi_load_acquire(&group->word));
-        npi_lock_release(&group->lock);
+        uint64_t pending = npi_group_last_look(group);
         if (pending != 0)
             return npi_fail(NP_ERR_BUSY, "np_group_destroy: %llu tasks of the group have not ended",
                             (unsigned long long)pending);

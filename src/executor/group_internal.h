@@ -7,6 +7,25 @@
 
 #include "executor/executor.h"
 
+/* Public only by name; here so that one can stand on a stack. What it means: group.c. */
+struct np_group {
+    /* Submitters and enders of tasks. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint64_t) word;
+    /* Tasks and anybody. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(int32_t) error; /* first np_group_fail */
+    np_atomic(uint32_t) cancelled;
+    np_atomic(uint32_t) discarded; /* a task was handed back by a timed shutdown */
+    bool isolated;                 /* constant */
+    uint32_t process;              /* constant: npi_os_process_generation() of the maker */
+    npi_lock lock;
+    struct group_waiter *waiters; /* by lock */
+    struct group_notice *notices; /* by lock */
+};
+
+/* A group in the caller's memory, which must stay until npi_group_last_look() has returned 0. */
+void npi_group_init(np_group *group, bool isolated);
+/* Tasks not ended. Zero, and nobody submits any more: no task will touch the group again. */
+uint64_t npi_group_last_look(np_group *group);
 /* Submitter, before the task is findable. False: the group is cancelled, nothing was counted. */
 bool npi_group_begin(np_group *group, uint64_t tasks);
 /* A task of the group has ended, in whatever way. The group may be gone when it returns. */
@@ -17,8 +36,21 @@ void npi_group_discarded(np_group *group);
 void npi_group_undo(np_group *group, uint64_t tasks);
 bool npi_group_cancelled(const np_group *group);
 
-/* A child on this worker, with whatever it leaves unjoined; `frame` of the task that forked it. */
-void npi_run_child(npi_worker *worker, const npi_frame *frame, np_task_fn fn, void *argument);
+/* Calls a child's function; a result takes the place of the argument. */
+static inline void npi_child_call(npi_worker *worker, npi_child *child)
+{
+    np_fast_fn fast = npi_plain_get(&child->fast);
+    np_task_fn plain = npi_plain_get(&child->plain);
+    uintptr_t argument = npi_plain_get(&child->argument);
+    if (fast == NULL)
+        plain((void *)argument);
+    else
+        npi_plain_set(&child->argument, fast(worker, argument));
+}
+
+/* What the running body forked and did not join. */
+void npi_join_leftovers(npi_worker *worker);
+
 /* A completion callback, on the worker that ended the last task and as a part of that task: it may
  * submit and fork like one. */
 void npi_run_notice(npi_worker *worker, np_task_fn fn, void *argument);

@@ -120,13 +120,13 @@ static void leave_seat(npi_worker *worker)
 
 static void work(npi_worker *worker, np_leave *leave)
 {
-    npi_tls_self()->worker = worker;
+    npi_tls_worker = worker;
     npi_seat_place(worker);
     npi_seat_hook(worker, true);
     npi_worker_loop(worker, told_to_leave, leave);
     npi_worker_leave(worker);
     npi_seat_hook(worker, false);
-    npi_tls_self()->worker = NULL;
+    npi_tls_worker = NULL;
 }
 
 np_status np_worker_run(np_executor *executor, np_node_id node, np_leave *leave)

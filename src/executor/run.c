@@ -4,45 +4,56 @@
  */
 #include "executor/group_internal.h"
 
-/* The body of a task or child: `frame` says what it is to those who ask; whatever it forked and did
- * not join is joined for it. */
-static void run_body(npi_worker *worker, npi_frame *frame, np_task_fn fn, void *argument)
+/* What a body finds and leaves behind. */
+typedef struct outer {
+    const npi_frame *frame;
+    npi_child *base;
+    uint32_t base_overflow;
+    bool local;
+} outer;
+
+/* Around the body of a task or stolen child: `frame` says what it is to those who ask; whatever it
+ * forked and did not join is joined for it. */
+static inline void enter(npi_worker *worker, const npi_frame *frame, npi_level *level,
+                         outer *before)
 {
-    npi_frame *outer_frame = worker->frame;
-    npi_level level = {frame, worker->level};
-    uint32_t outer_base = worker->join_base;
-    uint32_t outer_inline = worker->inline_forks;
-    bool outer_local = worker->deque_local;
+    *level = (npi_level){frame, worker->level, worker->deque.head};
+    *before = (outer){worker->frame, npi_deque_begin(&worker->deque), worker->base_overflow,
+                      worker->deque_local};
     /* A strict task's children must not leave its node: from here on other nodes' thieves see
      * nothing of this deque, not even what was shared before (npi_deque_steal). */
-    if (frame->strict && !outer_local && worker->node->order_count > 1) {
+    if (__builtin_expect(frame->strict, 0) && !before->local && worker->node->order_count > 1) {
         worker->deque_local = true;
         (void)npi_deque_set_local(&worker->deque, true);
     }
     worker->frame = frame;
-    worker->level = &level;
-    worker->join_base = worker->deque.head;
-    worker->inline_forks = 0;
+    worker->level = level;
+    worker->base_overflow = worker->deque.overflow;
+}
 
-    fn(argument);
-
-    worker->inline_forks = 0;
-    while (worker->deque.head > worker->join_base)
-        np_join();
-    worker->frame = outer_frame;
-    worker->level = level.outer;
-    worker->join_base = outer_base;
-    worker->inline_forks = outer_inline;
-    if (worker->deque_local != outer_local) {
-        worker->deque_local = outer_local;
-        (void)npi_deque_set_local(&worker->deque, outer_local);
+static inline void leave(npi_worker *worker, const npi_level *level, const outer *before)
+{
+    if (__builtin_expect(worker->deque.head != level->base, 0) ||
+        __builtin_expect(worker->deque.overflow != worker->base_overflow, 0))
+        npi_join_leftovers(worker);
+    worker->frame = before->frame;
+    worker->level = level->outer;
+    npi_deque_end(&worker->deque, before->base);
+    worker->base_overflow = before->base_overflow;
+    if (__builtin_expect(worker->deque_local != before->local, 0)) {
+        worker->deque_local = before->local;
+        (void)npi_deque_set_local(&worker->deque, before->local);
     }
 }
 
-void npi_run_child(npi_worker *worker, const npi_frame *frame, np_task_fn fn, void *argument)
+static inline void run_body(npi_worker *worker, const npi_frame *frame, np_task_fn fn,
+                            void *argument)
 {
-    /* The frame is only read; it is shared with the task that forked. */
-    run_body(worker, (npi_frame *)(uintptr_t)frame, fn, argument);
+    npi_level level;
+    outer before;
+    enter(worker, frame, &level, &before);
+    fn(argument);
+    leave(worker, &level, &before);
 }
 
 /* After the group was told, so that an idle executor has called every completion callback. */
@@ -124,10 +135,13 @@ void npi_run_task(npi_worker *worker, npi_task *task)
 
 void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owner)
 {
-    npi_run_child(worker, npi_plain_get(&child->frame), npi_plain_get(&child->fn),
-                  npi_plain_get(&child->argument));
-    /* Release: what the child did, to the owner's acquire in join (fork.c). Nothing of the child
-     * may be touched afterwards: the owner reuses the slot. */
+    npi_level level;
+    outer before;
+    enter(worker, npi_plain_get(&child->frame), &level, &before);
+    npi_child_call(worker, child);
+    leave(worker, &level, &before);
+    /* Release: what the child did, its result included, to the owner's acquire in join (fork.c).
+     * Nothing of the child may be touched afterwards: the owner reuses the slot. */
     if (npi_exchange_acq_rel(&child->state, (uint32_t)NPI_CHILD_DONE) == NPI_CHILD_AWAITED)
         npi_token_give(&owner->token);
 }

@@ -34,7 +34,7 @@ static void spare_main(void *argument)
 {
     npi_worker *worker = argument;
     np_executor *executor = worker->executor;
-    npi_tls_self()->worker = worker;
+    npi_tls_worker = worker;
     npi_seat_place(worker);
     npi_fetch_add_acq_rel(&worker->placed, 1u); /* release: what it wrote about itself */
     npi_os_futex_wake(&worker->placed, 1);
@@ -54,7 +54,7 @@ static void spare_main(void *argument)
     }
     npi_seat_hook(worker, false);
     npi_store_relaxed(&worker->thread_id, (uint64_t)0); /* for inspection only */
-    npi_tls_self()->worker = NULL;
+    npi_tls_worker = NULL;
 }
 
 /* A seat in this state whose worker is not itself inside a blocking call, or NULL; under the seat
@@ -140,7 +140,7 @@ np_status np_blocking_begin(void)
     if (give != NULL)
         npi_token_give(&give->token);
     /* What this worker keeps to itself would be out of reach while it is away. */
-    if (npi_deque_publish(&worker->deque, UINT32_MAX) != 0)
+    if (npi_share_children(worker, UINT32_MAX) != 0)
         npi_wake_for_child(node, worker);
     npi_store_relaxed(&worker->activity, (uint32_t)NPI_WORKER_BLOCKED); /* for snapshots */
     return NP_OK;

@@ -217,7 +217,7 @@ bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint
 {
     /* Its own children first: shared, so that it can take the oldest itself and others help. They
      * stay shared, whatever runs on top of them (npi_deque_reclaim). */
-    if (npi_deque_publish(&worker->deque, UINT32_MAX) != 0)
+    if (npi_share_children(worker, UINT32_MAX) != 0)
         npi_wake_for_child(worker->node, worker);
     if (!alone && npi_os_stack_here() < worker->deep && worker->frame != NULL &&
         !until(worker, context))
@@ -227,7 +227,7 @@ bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint
 
 void npi_worker_leave(npi_worker *worker)
 {
-    NPI_INVARIANT(worker->deque.head == 0);
+    NPI_INVARIANT(npi_deque_is_empty(&worker->deque));
     set_activity(worker, NPI_WORKER_ABSENT);
     /* What it submitted to its own queue stays findable for its siblings; somebody must look. */
     if (!npi_queue_is_empty(&worker->queue))

@@ -4,6 +4,7 @@
 #include "base/tls.h"
 #include "base/atomic.h"
 
+_Thread_local struct np_worker *npi_tls_worker;
 static _Thread_local npi_tls self;
 static np_atomic(uint32_t) last_ordinal;
 

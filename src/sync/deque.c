@@ -6,31 +6,38 @@
 void npi_deque_init(npi_deque *deque, npi_child *slots)
 {
     deque->slots = slots;
-    deque->head = 0;
+    deque->head = slots;
+    deque->base = slots;
     deque->split = 0;
     deque->known_tail = 0;
+    deque->overflow = 0;
+    npi_deque_set_bounds(deque);
     npi_atomic_init(&deque->hungry, 0u);
     npi_atomic_init(&deque->shared, (uint64_t)0);
 }
 
-bool npi_deque_reclaim(npi_deque *deque, uint32_t floor)
+bool npi_deque_reclaim(npi_deque *deque)
 {
+    uint32_t lowest = npi_deque_index(deque, deque->base);
     uint64_t shared = npi_load_relaxed(&deque->shared); /* only a hint for the swap below */
     for (;;) {
         uint32_t tail = npi_shared_tail(shared);
         uint32_t split = npi_shared_split(shared);
         NPI_CHECK(split == deque->split && tail <= split);
         deque->known_tail = tail;
-        if (tail == split)
+        if (tail == split) {
+            npi_deque_set_bounds(deque);
             return false; /* no thief can change a word without shared children */
+        }
         /* Half of what is left, rounded so that at least one comes back. */
         uint32_t keep = tail + (split - tail) / 2;
-        if (keep < floor)
-            keep = floor;
+        if (keep < lowest)
+            keep = lowest;
         /* The slots are the owner's own writes: nothing is acquired by taking them back, and
          * thieves that lose see a changed word. */
         if (npi_cas_acq_rel(&deque->shared, &shared, npi_shared_word(shared, keep, tail))) {
             deque->split = keep;
+            npi_deque_set_bounds(deque);
             return true;
         }
     }
@@ -40,12 +47,13 @@ void npi_deque_forget(npi_deque *deque)
 {
     uint64_t shared = npi_load_relaxed(&deque->shared);
     NPI_CHECK(npi_shared_tail(shared) == npi_shared_split(shared));
-    NPI_CHECK(deque->head == deque->split && deque->head > 0);
+    NPI_CHECK(deque->head == deque->slots + deque->split && deque->split > 0);
     deque->head--;
-    deque->split = deque->head;
-    deque->known_tail = deque->head;
+    deque->split--;
+    deque->known_tail = deque->split;
+    npi_deque_set_bounds(deque);
     /* Relaxed: with tail == split no thief can succeed, before or after; nothing is published. */
-    npi_store_relaxed(&deque->shared, npi_shared_word(shared, deque->head, deque->head));
+    npi_store_relaxed(&deque->shared, npi_shared_word(shared, deque->split, deque->split));
 }
 
 uint32_t npi_deque_publish(npi_deque *deque, uint32_t count)
@@ -69,6 +77,7 @@ uint32_t npi_deque_publish(npi_deque *deque, uint32_t count)
     }
     deque->split = split;
     deque->known_tail = npi_shared_tail(shared);
+    npi_deque_set_bounds(deque);
     return count;
 }
 

@@ -20,6 +20,15 @@
  * indices are reused, but a slot in [tail, split) of the current word always holds a published
  * child, so a word that returned to an old value does no harm.
  *
+ * The structs are public (numaperf/detail/fork.h) because the fast form pushes and pops inline. It
+ * needs to know two bounds only: a join above `floor` takes a private child; a fork below `limit`
+ * has room, and something else is in sight of thieves already. Whoever changes split, tail, base or
+ * overflow sets both anew (npi_deque_set_bounds). Below `base` lie the children of tasks that wait
+ * further down on this worker's stack, and have shared them so that they get done.
+ *
+ * On top of a full deque children are only counted (`overflow`): the plain form has run such a
+ * child by then, the fast form runs it at its join, which says what it is.
+ *
  * After Lace (van Dijk and van de Pol, "Lace: Non-blocking Split Deque for Work-Stealing", 2014).
  * Deviations: tail and split change only by compare and swap (there the owner stores its half and
  * fences); nothing is shared until a thief is known to be hungry; the `local` bit keeps the thieves
@@ -28,42 +37,18 @@
 #ifndef NPI_SYNC_DEQUE_H
 #define NPI_SYNC_DEQUE_H
 
-#include <numaperf/executor.h>
+#include <numaperf/detail/fork.h>
 
 #include "base/assert.h"
 #include "base/atomic.h"
 
 #define NPI_DEQUE_CAPACITY 4096u
 
-struct npi_frame;
-
 /* How far a shared child has come. The owner sets it to fresh before it shares the slot. */
 enum { NPI_CHILD_FRESH = 0, NPI_CHILD_AWAITED, NPI_CHILD_DONE };
 
-typedef struct npi_child {
-    /* Thief: DONE when it has run. Owner: FRESH -> AWAITED before it sleeps. */
-    NPI_ALIGNED(NPI_CACHE_LINE) np_atomic(uint32_t) state;
-    /* The thief, for stealing back; a hint, may be NULL for a moment. */
-    np_atomic(void *) thief;
-    /* Written by the owner while the slot is private; read by the thief after its claim. */
-    np_plain(np_task_fn) fn;
-    np_plain(void *) argument;
-    np_plain(const struct npi_frame *) frame; /* of the forking task; outlives the child */
-} npi_child;
-
-typedef struct npi_deque {
-    /* The owner's line. */
-    NPI_ALIGNED(NPI_FALSE_SHARING) npi_child *slots;
-    uint32_t head;
-    uint32_t split;      /* the owner's copy; only the owner changes the real one */
-    uint32_t known_tail; /* tail when the owner last looked; thieves may have raised it since */
-    /* The thieves' line: all that a worker reads that looks for children. The owner only reads it,
-     * but for the times when it shares or takes back. */
-    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint64_t) shared; /* local:1 split:31 tail:32 */
-    /* Set by a worker that found nothing here before it sleeps; cleared by the owner when it
-     * shares. */
-    np_atomic(uint32_t) hungry;
-} npi_deque;
+typedef np_fork_child npi_child;
+typedef np_fork_deque npi_deque;
 
 #define NPI_SHARED_LOCAL (UINT64_C(1) << 63)
 
@@ -85,19 +70,63 @@ static inline uint64_t npi_shared_word(uint64_t local, uint32_t split, uint32_t 
 /* `slots`: NPI_DEQUE_CAPACITY zeroed children, the caller's. */
 void npi_deque_init(npi_deque *deque, npi_child *slots);
 
-/* Owner. False: full; the caller runs the child at once. */
-static inline bool npi_deque_push(npi_deque *deque, np_task_fn fn, void *argument,
-                                  const struct npi_frame *frame)
+static inline uint32_t npi_deque_index(const npi_deque *deque, const npi_child *child)
 {
-    uint32_t head = deque->head;
-    if (__builtin_expect(head == NPI_DEQUE_CAPACITY, 0))
+    return (uint32_t)(child - deque->slots);
+}
+
+static inline bool npi_deque_is_empty(const npi_deque *deque)
+{
+    return deque->head == deque->slots;
+}
+
+/* Owner: it must not go below `floor` or up to `limit` without calling one of the functions here.
+ */
+static inline void npi_deque_set_bounds(npi_deque *deque)
+{
+    npi_child *end = deque->slots + NPI_DEQUE_CAPACITY;
+    npi_child *split = deque->slots + deque->split;
+    deque->floor = deque->overflow != 0 ? end : split > deque->base ? split : deque->base;
+    deque->limit = deque->known_tail == deque->split ? deque->slots : end;
+}
+
+/* Owner. False: full. Exactly one of `fast` and `plain` is not NULL. */
+static inline bool npi_deque_push(npi_deque *deque, np_fast_fn fast, np_task_fn plain,
+                                  uintptr_t argument)
+{
+    npi_child *child = deque->head;
+    if (child == deque->slots + NPI_DEQUE_CAPACITY)
         return false;
-    npi_child *child = &deque->slots[head];
-    npi_plain_set(&child->fn, fn);
+    npi_plain_set(&child->fast, fast);
+    npi_plain_set(&child->plain, plain);
     npi_plain_set(&child->argument, argument);
-    npi_plain_set(&child->frame, frame);
-    deque->head = head + 1;
+    deque->head = child + 1;
     return true;
+}
+
+/* Owner: so many children lie on top of the full deque. */
+static inline void npi_deque_set_overflow(npi_deque *deque, uint32_t count)
+{
+    NPI_CHECK(count == 0 || deque->head == deque->slots + NPI_DEQUE_CAPACITY);
+    deque->overflow = count;
+    npi_deque_set_bounds(deque);
+}
+
+/* Owner: a task begins, whose children come after those that are there; returns the base before. */
+static inline npi_child *npi_deque_begin(npi_deque *deque)
+{
+    npi_child *before = deque->base;
+    deque->base = deque->head;
+    if (deque->overflow == 0)
+        deque->floor = deque->head;
+    return before;
+}
+
+/* Owner: it ends, having joined all it forked. */
+static inline void npi_deque_end(npi_deque *deque, npi_child *before)
+{
+    deque->base = before;
+    npi_deque_set_bounds(deque);
 }
 
 /* Owner: all children are private, or known to be stolen. */
@@ -106,31 +135,31 @@ static inline bool npi_deque_shows_none(const npi_deque *deque)
     return deque->known_tail == deque->split;
 }
 
-/* Owner, slow half of pop: takes shared children back, none below `floor`. False: the youngest
+/* Owner, slow half of pop: takes shared children back, none below the base. False: the youngest
  * child is stolen. */
-bool npi_deque_reclaim(npi_deque *deque, uint32_t floor);
+bool npi_deque_reclaim(npi_deque *deque);
 
 /* Owner: the youngest child if nobody took it; the slot is free afterwards but stays readable until
- * the next push. NULL: it is stolen, and deque->slots[deque->head - 1] is its slot. There must be a
- * child above `floor`, where the running task's own begin: those below belong to tasks that wait
- * and have shared them so that they get done. */
-static inline npi_child *npi_deque_pop(npi_deque *deque, uint32_t floor)
+ * the next push. NULL: it is stolen, and deque->head - 1 is its slot. There must be a child above
+ * the base. */
+static inline npi_child *npi_deque_pop(npi_deque *deque)
 {
-    NPI_CHECK(deque->head > floor);
-    if (deque->head == deque->split && !npi_deque_reclaim(deque, floor))
+    NPI_CHECK(deque->head > deque->base && deque->overflow == 0);
+    if (deque->head == deque->floor && !npi_deque_reclaim(deque))
         return NULL;
-    return &deque->slots[--deque->head];
+    return --deque->head;
 }
 
 /* Owner: drops the youngest child, which was stolen and is done. */
 void npi_deque_forget(npi_deque *deque);
 
-/* Owner: shares this many of the private children, oldest first (fewer if there are fewer). */
+/* Owner: shares this many of the private children, oldest first (fewer if there are fewer). The
+ * caller has set their frames. */
 uint32_t npi_deque_publish(npi_deque *deque, uint32_t count);
 
 static inline uint32_t npi_deque_private(const npi_deque *deque)
 {
-    return deque->head - deque->split;
+    return npi_deque_index(deque, deque->head) - deque->split;
 }
 
 /* Owner: keeps thieves of other nodes away, or lets them in again. Returns what it was before. */

@@ -80,7 +80,7 @@ static void fork_and_hold(void *argument)
     fork_between *f = argument;
     pool_gate_pass(f->before);
     np_fork(leaf, NULL);
-    (void)npi_deque_publish(&npi_worker_self()->deque, UINT32_MAX);
+    (void)npi_share_children(npi_worker_self(), UINT32_MAX);
     pool_gate_pass(f->after);
     np_join();
 }
@@ -210,7 +210,7 @@ static void child_of_buried(void *argument)
     if (npi_load_acquire(&b->children.value) == 0) {
         /* Forks, shares, and takes back: half of what is shared, but nothing of its parent's. */
         np_fork(leaf, NULL);
-        (void)npi_deque_publish(&npi_worker_self()->deque, UINT32_MAX);
+        (void)npi_share_children(npi_worker_self(), UINT32_MAX);
         np_join();
     }
     if (npi_fetch_add_acq_rel(&b->children.value, (uint64_t)1) == 3)

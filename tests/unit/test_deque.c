@@ -27,12 +27,12 @@ static npi_deque *make(npi_child **slots)
 
 static void push(npi_deque *deque, uintptr_t number)
 {
-    assert_true(npi_deque_push(deque, nothing, (void *)number, NULL));
+    assert_true(npi_deque_push(deque, NULL, nothing, number));
 }
 
 static uintptr_t number_of(npi_child *child)
 {
-    return (uintptr_t)npi_plain_get(&child->argument);
+    return npi_plain_get(&child->argument);
 }
 
 static void test_private_is_a_stack(void **state)
@@ -43,13 +43,13 @@ static void test_private_is_a_stack(void **state)
     bool again;
     for (uintptr_t i = 0; i < NPI_DEQUE_CAPACITY; i++)
         push(deque, i);
-    assert_false(npi_deque_push(deque, nothing, NULL, NULL)); /* full */
+    assert_false(npi_deque_push(deque, NULL, nothing, 0)); /* full */
     assert_false(npi_deque_has_shared(deque, true));
     assert_null(npi_deque_steal(deque, true, &again));
     assert_false(again);
     for (uintptr_t i = NPI_DEQUE_CAPACITY; i-- > 0;)
-        assert_int_equal(number_of(npi_deque_pop(deque, 0)), i);
-    assert_int_equal(deque->head, 0);
+        assert_int_equal(number_of(npi_deque_pop(deque)), i);
+    assert_true(npi_deque_is_empty(deque));
     free((void *)slots);
     free(deque);
 }
@@ -65,20 +65,20 @@ static void test_thieves_take_the_oldest(void **state)
     assert_int_equal(npi_deque_publish(deque, 3), 3);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 0);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 1);
-    assert_int_equal(number_of(npi_deque_pop(deque, 0)), 4);
-    assert_int_equal(number_of(npi_deque_pop(deque, 0)), 3);
-    assert_int_equal(number_of(npi_deque_pop(deque, 0)), 2); /* reclaimed */
+    assert_int_equal(number_of(npi_deque_pop(deque)), 4);
+    assert_int_equal(number_of(npi_deque_pop(deque)), 3);
+    assert_int_equal(number_of(npi_deque_pop(deque)), 2); /* reclaimed */
     assert_null(npi_deque_steal(deque, true, &again));
-    assert_null(npi_deque_pop(deque, 0)); /* child 1 is stolen */
+    assert_null(npi_deque_pop(deque)); /* child 1 is stolen */
     npi_deque_forget(deque);
-    assert_null(npi_deque_pop(deque, 0));
+    assert_null(npi_deque_pop(deque));
     npi_deque_forget(deque);
-    assert_int_equal(deque->head, 0);
+    assert_true(npi_deque_is_empty(deque));
     /* The same slots again. */
     push(deque, 77);
     assert_int_equal(npi_deque_publish(deque, UINT32_MAX), 1);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 77);
-    assert_null(npi_deque_pop(deque, 0));
+    assert_null(npi_deque_pop(deque));
     npi_deque_forget(deque);
     free((void *)slots);
     free(deque);
@@ -98,7 +98,7 @@ static void test_local_bit(void **state)
     assert_true(npi_deque_has_shared(deque, true));
     assert_null(npi_deque_steal(deque, false, &again));
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 1);
-    assert_int_equal(number_of(npi_deque_pop(deque, 0)), 2);
+    assert_int_equal(number_of(npi_deque_pop(deque)), 2);
     assert_true(npi_deque_set_local(deque, false));
     free((void *)slots);
     free(deque);
@@ -147,14 +147,14 @@ static void play(uint32_t depth)
             if (i % 3 == 0)
                 (void)npi_deque_publish(c.deque, 1 + i % 2);
         }
-        while (c.deque->head > 0) {
-            npi_child *child = npi_deque_pop(c.deque, 0);
+        while (!npi_deque_is_empty(c.deque)) {
+            npi_child *child = npi_deque_pop(c.deque);
             if (child != NULL) {
                 own++;
                 own_sum += number_of(child);
                 continue;
             }
-            child = &c.deque->slots[c.deque->head - 1];
+            child = c.deque->head - 1;
             while (npi_load_acquire(&child->state) != NPI_CHILD_DONE)
                 npi_cpu_relax();
             taken++;
