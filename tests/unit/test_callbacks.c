@@ -209,6 +209,7 @@ static void test_deadline_beside_a_patient_shutdown(void **state)
     np_shutdown_result result;
     np_executor *executor = pool_create(ONE_BY_ONE, NULL);
     assert_int_equal(np_submit(executor, pool_task_gate, &hold), NP_OK);
+    pool_gate_await(&hold, 1); /* running, not queued, at the deadline */
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(np_submit(executor, pool_task_count, &count), NP_OK);
     assert_int_equal(npi_os_thread_start(&closer, 0, shut_down, executor), 0);
