@@ -72,6 +72,47 @@ static inline void bench_unpin(void)
         bench_fail("unpinning: %s", strerror(errno));
 }
 
+/* The node of a CPU; 0 where the system has none. */
+static inline int bench_node_of_cpu(int cpu)
+{
+    char path[96];
+    for (int node = 0; node < 1024; node++) {
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/node%d", cpu, node);
+        if (access(path, F_OK) == 0)
+            return node;
+    }
+    return 0;
+}
+
+/* Binds the calling thread, worker `worker` of its pool, as pin=cpu|node|off asks for. */
+static inline void bench_pin_worker(unsigned worker, const char *pin)
+{
+    int own = bench_cpu_of_worker(worker);
+    if (strcmp(pin, "cpu") == 0) {
+        bench_pin_to(own);
+    } else if (strcmp(pin, "node") == 0) {
+        cpu_set_t cpus;
+        int node = bench_node_of_cpu(own);
+        CPU_ZERO(&cpus);
+        for (unsigned k = 0; k < bench_cpu_count(); k++) {
+            if (bench_node_of_cpu(bench_cpu(k)) == node)
+                CPU_SET((size_t)bench_cpu(k), &cpus);
+        }
+        if (sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+            bench_fail("binding to node %d: %s", node, strerror(errno));
+    }
+}
+
+/* Between two looks at a word that another thread writes. */
+static inline void bench_relax(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 /* Nanoseconds of CPU that the whole process, or the calling thread, has used. */
 static inline uint64_t bench_cpu_clock(clockid_t clock)
 {
