@@ -5,7 +5,7 @@
 #ifndef NP_BENCH_FLOOR_H
 #define NP_BENCH_FLOOR_H
 
-#include "../workload/run.h"
+#include "run.h"
 
 void floor_submit(bench_args *args); /* ring=eight|each|shared|malloc */
 void floor_wake(bench_args *args);

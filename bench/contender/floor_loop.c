@@ -3,10 +3,10 @@
  * written to start a loop and one per thread to end it. The caller is thread 0. With more threads
  * than CPUs they yield.
  */
-#include "../workload/cpu.h"
-#include "../workload/loop.h"
-#include "../workload/triad.h"
+#include "cpu.h"
 #include "floor.h"
+#include "loop.h"
+#include "triad.h"
 
 #include <pthread.h>
 

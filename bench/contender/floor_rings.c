@@ -10,8 +10,8 @@
  *
  * With more threads than CPUs a thread that finds its ring empty or full yields.
  */
-#include "../workload/submit.h"
 #include "floor.h"
+#include "submit.h"
 
 enum { RING_SLOTS = 4096, RINGS_MAX = 256, WORKERS_MAX = 64, PAUSES = 40 };
 

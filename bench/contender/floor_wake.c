@@ -2,9 +2,9 @@
  * The floor of waking: threads that sleep on one futex, a semaphore of tokens, without a spin; of
  * being idle: the same threads, asleep; of creation: threads that are started, meet, and end.
  */
-#include "../workload/idle.h"
-#include "../workload/wake.h"
 #include "floor.h"
+#include "idle.h"
+#include "wake.h"
 
 #include <limits.h>
 #include <linux/futex.h>

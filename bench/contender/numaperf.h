@@ -7,7 +7,7 @@
 #ifndef NP_BENCH_CONTENDER_NUMAPERF_H
 #define NP_BENCH_CONTENDER_NUMAPERF_H
 
-#include "../workload/run.h"
+#include "run.h"
 
 #include <numaperf.h>
 

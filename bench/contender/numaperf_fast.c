@@ -2,10 +2,10 @@
  * Fork and join in the fast form: the worker is handed along, argument and result travel in
  * registers, the join names the function.
  */
-#include "../workload/fib.h"
-#include "../workload/nqueens.h"
-#include "../workload/uts.h"
+#include "fib.h"
+#include "nqueens.h"
 #include "numaperf.h"
+#include "uts.h"
 
 #include <numaperf/fast.h>
 

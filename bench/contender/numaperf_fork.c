@@ -1,8 +1,8 @@
 /* The fork/join workloads of our contender, in the form that form=fast|plain asks for. */
-#include "../workload/fib.h"
-#include "../workload/nqueens.h"
-#include "../workload/uts.h"
+#include "fib.h"
+#include "nqueens.h"
 #include "numaperf.h"
+#include "uts.h"
 
 static uint64_t measure(const pool *p, int fast, fork_kind kind, uint64_t word, uint64_t *ns)
 {

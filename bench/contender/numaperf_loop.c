@@ -1,7 +1,7 @@
 /* Parallel loops of our library: entered once, as the documentation advises for short loops. */
-#include "../workload/loop.h"
-#include "../workload/triad.h"
+#include "loop.h"
 #include "numaperf.h"
+#include "triad.h"
 
 #include <numaperf/parallel.h>
 

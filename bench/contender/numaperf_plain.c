@@ -2,10 +2,10 @@
  * Fork and join in the plain form: `void fn(void *)`, argument and result in a frame of the parent,
  * the worker looked up by the library.
  */
-#include "../workload/fib.h"
-#include "../workload/nqueens.h"
-#include "../workload/uts.h"
+#include "fib.h"
+#include "nqueens.h"
 #include "numaperf.h"
+#include "uts.h"
 
 typedef struct frame {
     uint64_t word;

@@ -2,8 +2,8 @@
  * What comes from outside: single submits, batches, growth in tasks, nodes and workers, and the
  * memory that queued tasks take.
  */
-#include "../workload/submit.h"
 #include "numaperf.h"
+#include "submit.h"
 
 enum { BATCH_MAX = 4096 };
 

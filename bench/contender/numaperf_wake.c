@@ -1,7 +1,7 @@
 /* Waking, being idle, being created: our executor while it does nothing, and what ends that. */
-#include "../workload/idle.h"
-#include "../workload/wake.h"
+#include "idle.h"
 #include "numaperf.h"
+#include "wake.h"
 
 static void started(void *argument)
 {

@@ -2,11 +2,11 @@
  * The workloads as a plain program computes them: one thread, direct calls that the compiler sees
  * through. What parallelism has to beat, and the check of the others' results.
  */
-#include "../workload/fib.h"
-#include "../workload/loop.h"
-#include "../workload/nqueens.h"
-#include "../workload/triad.h"
-#include "../workload/uts.h"
+#include "fib.h"
+#include "loop.h"
+#include "nqueens.h"
+#include "triad.h"
+#include "uts.h"
 
 static uint64_t fib(unsigned n)
 {

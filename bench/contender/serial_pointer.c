@@ -4,9 +4,9 @@
  * through, with argument and result in a frame of the parent. What is left to fork and join beside
  * this is what the scheduler costs; the baseline of the fork/join workloads.
  */
-#include "../workload/fib.h"
-#include "../workload/nqueens.h"
-#include "../workload/uts.h"
+#include "fib.h"
+#include "nqueens.h"
+#include "uts.h"
 
 typedef void (*task_fn)(void *argument);
 

@@ -133,8 +133,8 @@ if [ -e "$source/tools/numaperf/CMakeLists.txt" ]; then
 fi
 if [ -e "$source/bench/CMakeLists.txt" ]; then
     must_configure bench -DNP_BUILD_BENCH=ON
-    compiled_with bench '/bench/'
-    compiled_without default '/bench/'
+    compiled_with bench '/bench/contender/'
+    compiled_without default '/bench/contender/'
 fi
 
 # Every option that the project defines is named in this test.
