@@ -115,11 +115,11 @@ static inline void bench_wake_run(bench_wake *wake, bench_args *args)
     all = bench_process_cpu() - all;
     own = bench_thread_cpu() - own;
     bench_check_equal("the number of tasks run", wake->runs, wake->wakes + 20u);
-    double pool = all > own ? (double)(all - own) : 0.0;
+    double burnt = all > own ? (double)(all - own) : 0.0;
     double p50 = bench_quantile(wake->latencies, wake->wakes, 0.50);
     snprintf(extra, sizeof extra, "p99=%.4g call_us=%.4g cpu_us_per_wake=%.4g",
              bench_quantile(wake->latencies, wake->wakes, 0.99),
-             bench_quantile(wake->calls, wake->wakes, 0.50), pool / 1000.0 / (double)wake->wakes);
+             bench_quantile(wake->calls, wake->wakes, 0.50), burnt / 1000.0 / (double)wake->wakes);
     bench_report(args, p50, "us", extra);
     free(wake->latencies);
     free(wake->calls);
