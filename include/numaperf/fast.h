@@ -28,8 +28,8 @@
  * worker that runs the caller, and is not kept. An argument that is a pointer may point into the
  * forking function's frame. What the child did is visible after the join.
  *
- * When the deque (4,096 children deep) is full, the child is called at its join. How deep calls may
- * nest is up to np_executor_options.stack_size.
+ * When the deque (16,384 children deep) is full, the child is called at its join. How deep calls
+ * may nest is up to np_executor_options.stack_size.
  */
 #ifndef NUMAPERF_FAST_H
 #define NUMAPERF_FAST_H

@@ -97,7 +97,7 @@ NP_API NP_MUST_USE np_status np_group_notify_eventfd(np_group *group, int fd);
  * that is not joined yet: runs it in place if nobody took it, else helps until it is done. Strictly
  * nested: a task joins what it forked, youngest first, before it returns (children left over are
  * joined for it). No allocation; an unstolen child costs no atomic read-modify-write, but for
- * the one that is kept in sight of thieves. Outside a worker, or when the worker's deque (4,096
+ * the one that is kept in sight of thieves. Outside a worker, or when the worker's deque (16,384
  * children deep) is full, np_fork() runs the child at once and its np_join() does nothing. What the
  * child did is visible after the join.
  */

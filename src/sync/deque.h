@@ -42,7 +42,7 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 
-#define NPI_DEQUE_CAPACITY 4096u
+#define NPI_DEQUE_CAPACITY 16384u
 
 /* How far a shared child has come. The owner sets it to fresh before it shares the slot. */
 enum { NPI_CHILD_FRESH = 0, NPI_CHILD_AWAITED, NPI_CHILD_DONE };

@@ -193,19 +193,19 @@ static void test_full_deque(void **state)
     const char *machines[] = {ONE_BY_ONE, ONE_BY_FOUR};
     for (unsigned i = 0; i < 2; i++) {
         np_executor *executor = pool_create(machines[i], NULL);
-        for (uintptr_t children = 4094; children <= 4098; children++) {
+        for (uintptr_t children = 16382; children <= 16386; children++) {
             uintptr_t result = 0;
             assert_int_equal(np_run_fast(executor, 0, fork_too_many, children, &result), NP_OK);
             assert_int_equal(result, children * (children + 1) / 2);
         }
         uintptr_t result = 0;
-        assert_int_equal(np_run_fast(executor, 0, fork_too_many, 10000, &result), NP_OK);
-        assert_int_equal(result, UINT64_C(50005000));
+        assert_int_equal(np_run_fast(executor, 0, fork_too_many, 40000, &result), NP_OK);
+        assert_int_equal(result, UINT64_C(800020000));
         assert_int_equal(np_executor_destroy(executor), NP_OK);
     }
 }
 
-/* Every level keeps a child open: the deque is full after 4,096 of them. */
+/* Every level keeps a child open: the deque is full after 16,384 of them. */
 static uintptr_t descend(np_worker *self, uintptr_t left)
 {
     if (left == 0)
@@ -219,7 +219,7 @@ static void test_deep_nesting(void **state)
 {
     (void)state;
     const bool small = UNIT_SANITIZED || getenv("NP_GUEST") != NULL; /* less memory, less speed */
-    const uintptr_t levels = small ? 8000 : 1000000;
+    const uintptr_t levels = small ? 20000 : 1000000;
     const char *machines[] = {ONE_BY_ONE, ONE_BY_TWO};
     for (unsigned i = 0; i < 2; i++) {
         np_executor *executor = pool_create(

@@ -59,7 +59,7 @@ static void test_outside_a_worker(void **state)
 
 static void fork_too_many(void *argument)
 {
-    enum { CHILDREN = 10000 };
+    enum { CHILDREN = 20000 };
     for (unsigned i = 0; i < CHILDREN; i++)
         np_fork(pool_task_count, argument);
     for (unsigned i = 0; i < CHILDREN; i++)
@@ -74,7 +74,7 @@ static void test_full_deque(void **state)
     np_executor *executor = pool_create(ONE_BY_FOUR, NULL);
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(np_run(executor, 0, fork_too_many, &count), NP_OK);
-    assert_int_equal(npi_load_acquire(&count.value), 100000);
+    assert_int_equal(npi_load_acquire(&count.value), 200000);
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
 
@@ -114,14 +114,14 @@ static void fork_below_full(void *argument)
 {
     /* The deque is full above this child, which runs in place and forks again. */
     chain *c = argument;
-    for (unsigned i = 0; i < 5000; i++)
+    for (unsigned i = 0; i < 17000; i++)
         np_fork(pool_task_count, c->count);
     if (c->left != 0) {
         chain next = {c->left - 1, c->count};
         np_fork(fork_below_full, &next);
         np_join();
     }
-    /* Its 5,000 children are left to the library. */
+    /* Its 17,000 children are left to the library. */
 }
 
 static void test_unjoined_and_full(void **state)
@@ -132,7 +132,7 @@ static void test_unjoined_and_full(void **state)
     chain top = {3, &count};
     assert_int_equal(np_run(executor, 0, fork_below_full, &top), NP_OK);
     /* All of them, also those of other frames, when the task has ended. */
-    assert_int_equal(npi_load_acquire(&count.value), 20000);
+    assert_int_equal(npi_load_acquire(&count.value), 68000);
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
 
