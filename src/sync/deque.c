@@ -70,10 +70,16 @@ uint32_t npi_deque_publish(npi_deque *deque, uint32_t count)
         npi_store_relaxed(&deque->slots[i].thief, (void *)NULL);
     }
     uint64_t shared = npi_load_relaxed(&deque->shared);
-    /* Release: the children's slots and the owner's past, to the acquire in npi_deque_steal.
-     * It fails only while a thief raises tail. */
-    while (!npi_cas_release(&deque->shared, &shared,
-                            npi_shared_word(shared, split, npi_shared_tail(shared)))) {
+    /* Release, both: the children's slots and the owner's past, to the acquire in npi_deque_steal.
+     */
+    if (npi_shared_tail(shared) == npi_shared_split(shared)) {
+        /* Nothing was shared, so no thief's swap can succeed and nobody else changes the word. */
+        npi_store_release(&deque->shared, npi_shared_word(shared, split, npi_shared_tail(shared)));
+    } else {
+        /* It fails only while a thief raises tail. */
+        while (!npi_cas_release(&deque->shared, &shared,
+                                npi_shared_word(shared, split, npi_shared_tail(shared)))) {
+        }
     }
     deque->split = split;
     deque->known_tail = npi_shared_tail(shared);
