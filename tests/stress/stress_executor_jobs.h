@@ -9,6 +9,7 @@
 #ifndef NP_TESTS_STRESS_EXECUTOR_JOBS_H
 #define NP_TESTS_STRESS_EXECUTOR_JOBS_H
 
+#define NP_FAST_CHECKS
 #include <numaperf.h>
 
 #include "stress_channel_help.h"
@@ -185,6 +186,26 @@ typedef struct tree {
     uint64_t leaves;
 } tree;
 
+static void grow(void *argument);
+
+static uintptr_t grow_fast(np_worker *self, uintptr_t argument)
+{
+    CHECK(self == np_fast_self(), "%p", (void *)self);
+    grow((void *)argument);
+    return ((tree *)argument)->leaves;
+}
+
+static void grow_fast_form(tree *left, tree *right)
+{
+    np_worker *self = np_fast_self();
+    np_fast_fork(self, grow_fast, (uintptr_t)left);
+    np_fast_fork(self, grow_fast, (uintptr_t)right);
+    uintptr_t leaves = np_fast_join(self, grow_fast, (uintptr_t)right);
+    CHECK(leaves == right->leaves, "%zu", (size_t)leaves);
+    leaves = np_fast_join(self, grow_fast, (uintptr_t)left);
+    CHECK(leaves == left->leaves, "%zu", (size_t)leaves);
+}
+
 static void grow(void *argument)
 {
     tree *t = argument;
@@ -197,6 +218,11 @@ static void grow(void *argument)
         return;
     }
     tree left = {t->job, t->height - 1, 0}, right = left;
+    if (t->height % 3 == 0) {
+        grow_fast_form(&left, &right);
+        t->leaves = left.leaves + right.leaves;
+        return;
+    }
     np_fork(grow, &left);
     if (t->height % 2 == 0) {
         np_fork(grow, &right);
