@@ -39,6 +39,11 @@ NP_API NP_MUST_USE np_status np_group_submit_to_node(np_group *group, np_executo
                                                      np_node_id node, np_task_fn fn,
                                                      void *argument);
 
+/* As np_submit_batch(), all into the group, which is told of them once. */
+NP_API NP_MUST_USE np_status np_group_submit_batch(np_group *group, np_executor *executor,
+                                                   np_node_id node, const np_task *tasks,
+                                                   size_t count, size_t *accepted);
+
 /*
  * Returns once no task of the group is queued or running. From a worker it runs other permitted
  * tasks of its executor meanwhile (its own forked children first), unless the group is isolated.

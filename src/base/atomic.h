@@ -76,6 +76,9 @@ extern np_atomic(uint32_t) npi_tsan_fence_word;
 #define npi_fence_seq_cst() NP_ATOMIC_CALL(atomic_thread_fence)(NP_ORDER_SEQ_CST)
 #endif
 
+/* Keeps the compiler, but not the processor, from moving anything across: os/fence.h. */
+#define npi_fence_compiler() NP_ATOMIC_CALL(atomic_signal_fence)(NP_ORDER_SEQ_CST)
+
 /* Before anybody else can see the object. */
 #define npi_atomic_init(p, v) npi_store_relaxed((p), (v))
 

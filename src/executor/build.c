@@ -95,10 +95,7 @@ static np_status build_node(np_executor *executor, np_node_index index, const np
     bool bind = !npi_topology_is_virtual(executor->topology) && info->memory_allowed;
     npi_arena_init(&node->arena, node->id, bind);
     npi_segment_pool_init(&node->pool, &node->arena, NPI_SEGMENT_BYTES);
-    for (uint32_t lane = 0; lane < NPI_LANES; lane++) {
-        npi_queue_init(&node->inbox.lane[lane].queue, &node->arena, &node->pool, 0);
-        npi_lock_init(&node->inbox.lane[lane].lock);
-    }
+    npi_inbox_init(&node->inbox, &node->arena, &node->pool);
     uint32_t seats = node->regular + node->spares + node->guests;
     npi_sleepers_init(&node->sleepers, seats);
     npi_atomic_init(&node->seat_limit, node->regular);
@@ -136,6 +133,19 @@ static np_status build_order(np_executor *executor, npi_node *node, np_node_inde
     return NP_OK;
 }
 
+static void find_only_node(np_executor *executor)
+{
+    uint32_t working = 0;
+    for (uint32_t i = 0; i < executor->node_count; i++) {
+        if (executor->nodes[i]->regular == 0)
+            continue;
+        executor->only_node = executor->nodes[i];
+        working++;
+    }
+    if (working != 1)
+        executor->only_node = NULL;
+}
+
 static np_status build_tables(np_executor *executor)
 {
     np_node_id last = npi_topology_node(executor->topology, executor->node_count - 1)->id;
@@ -152,6 +162,7 @@ static np_status build_tables(np_executor *executor)
         status = build_order(executor, executor->nodes[i], scratch);
     }
     npi_free_array(scratch, executor->node_count, sizeof *scratch);
+    find_only_node(executor);
     return status;
 }
 
@@ -202,6 +213,7 @@ np_status npi_executor_build(const np_topology *topology, const npi_plan *plan, 
     executor->node_count = plan->node_count;
     np_status status = npi_topology_clone(topology, &executor->topology);
     if (status == NP_OK) {
+        executor->is_virtual = npi_topology_is_virtual(executor->topology);
         executor->nodes = npi_alloc_array(plan->node_count, sizeof *executor->nodes, 0);
         if (executor->nodes == NULL)
             status = no_memory("the nodes");

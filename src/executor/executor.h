@@ -18,6 +18,7 @@
 
 #include "base/random.h"
 #include "base/tls.h"
+#include "executor/inbox.h"
 #include "memory/arena.h"
 #include "metric/counters.h"
 #include "metric/stats.h"
@@ -30,34 +31,6 @@
 
 typedef struct np_worker npi_worker;
 typedef struct npi_node npi_node;
-
-/* --- the inbox of a node ------------------------------------------------------------------- */
-
-/*
- * Lanes by task affinity, so that tasks other nodes may not take lie where their thieves never
- * look. A thread keeps to one lane of each kind (by its ordinal), which gives it its order; threads
- * that share a lane take its lock in turn.
- */
-#define NPI_LANES_PREFERRED 16u
-#define NPI_LANES_STRICT    8u
-#define NPI_LANES_ANY       8u
-#define NPI_LANES           (NPI_LANES_PREFERRED + NPI_LANES_STRICT + NPI_LANES_ANY)
-#define NPI_MASK_PREFERRED  UINT32_C(0x0000ffff)
-#define NPI_MASK_STRICT     UINT32_C(0x00ff0000)
-#define NPI_MASK_ANY        UINT32_C(0xff000000)
-
-typedef struct npi_lane {
-    npi_queue queue; /* producer: the holder of the lock */
-    npi_lock lock;
-    bool closed; /* by lock: outsiders are refused, workers of the executor are not */
-    np_atomic(uint64_t) outside_accepted; /* tasks from outside; written by the lock's holder */
-} npi_lane;
-
-typedef struct npi_inbox {
-    npi_lane lane[NPI_LANES];
-    /* Lanes that were ever used; bits are only added, before the first task can be found. */
-    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) used;
-} npi_inbox;
 
 /* What the last askers saw of a home: gate.c. */
 typedef struct npi_gate_memory {
@@ -206,7 +179,9 @@ struct np_executor {
 
     /* Constant after create. */
     NPI_ALIGNED(NPI_FALSE_SHARING)
-    uint64_t identity; /* unique among all executors of the process */
+    npi_node *only_node; /* with workers, if there is one; else NULL */
+    bool is_virtual;     /* its topology is */
+    uint64_t identity;   /* unique among all executors of the process */
     uint64_t created_ns;
     uint32_t process; /* npi_os_process_generation() of its maker */
     np_topology *topology;

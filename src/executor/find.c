@@ -17,34 +17,9 @@
  * for ever behind work that the worker breeds itself. 61: prime, as in Go's scheduler. */
 #define TURNS 61u
 
-static bool take_from_lanes(npi_worker *worker, npi_node *node, uint32_t mask, npi_task *out)
+static bool take_from_lanes(npi_worker *worker, npi_node *node, unsigned kinds, npi_task *out)
 {
-    uint32_t used = npi_load_relaxed(&node->inbox.used) & mask;
-    if (used == 0)
-        return false;
-    /* Lanes in turn: those at or above the cursor first. */
-    uint32_t cursor = worker->lane_cursor % NPI_LANES;
-    uint32_t high = used & ~((UINT32_C(1) << cursor) - 1u);
-    uint32_t passes[2] = {high, used & ~high};
-    for (unsigned pass = 0; pass < 2; pass++) {
-        for (uint32_t left = passes[pass]; left != 0; left &= left - 1) {
-            uint32_t lane = (uint32_t)__builtin_ctz(left);
-            npi_queue *queue = &node->inbox.lane[lane].queue;
-            if (!npi_queue_is_empty(queue) && npi_queue_take(queue, out)) {
-                worker->lane_cursor = lane + 1;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static bool lanes_hold(npi_node *node, uint32_t mask)
-{
-    for (uint32_t left = npi_load_relaxed(&node->inbox.used) & mask; left != 0; left &= left - 1)
-        if (!npi_queue_is_empty(&node->inbox.lane[__builtin_ctz(left)].queue))
-            return true;
-    return false;
+    return npi_inbox_take(&node->inbox, kinds, &worker->lane_cursor, out);
 }
 
 /* --- other workers ------------------------------------------------------------------------- */
@@ -134,13 +109,13 @@ static bool take_in_turn(npi_worker *worker, npi_task *out)
 bool npi_find_local(npi_worker *worker, npi_task *out)
 {
     uint32_t turn = ++worker->tick % TURNS;
-    if (turn == 0 && take_from_lanes(worker, worker->node, UINT32_MAX, out))
+    if (turn == 0 && take_from_lanes(worker, worker->node, NPI_MASK_ALL, out))
         return true;
     if (turn == TURNS / 2 && take_in_turn(worker, out))
         return true;
-    if (!npi_queue_is_empty(&worker->queue) && npi_queue_take(&worker->queue, out))
+    if (npi_queue_has(&worker->queue) && npi_queue_take(&worker->queue, out))
         return true;
-    return turn != 0 && take_from_lanes(worker, worker->node, UINT32_MAX, out);
+    return turn != 0 && take_from_lanes(worker, worker->node, NPI_MASK_ALL, out);
 }
 
 static npi_found visit_siblings(npi_worker *worker, npi_work *out)
@@ -161,7 +136,7 @@ static npi_found visit_siblings(npi_worker *worker, npi_work *out)
 
 static bool tasks_behind_gate(npi_node *node)
 {
-    if (lanes_hold(node, NPI_MASK_PREFERRED))
+    if (npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED))
         return true;
     uint32_t limit = npi_load_acquire(&node->seat_limit);
     for (uint32_t seat = 0; seat < limit; seat++)
@@ -272,16 +247,16 @@ static npi_look look_at_home(npi_node *node)
     /* Everything is looked at, though one find would do for a worker of this node: whoever asks on
      * behalf of others must know whether any of it may leave. */
     seats_look seats = look_at_seats(node);
-    bool open = seats.open_children || lanes_hold(node, NPI_MASK_ANY);
-    bool gated = seats.queued || lanes_hold(node, NPI_MASK_PREFERRED);
-    bool work = open || gated || seats.children || lanes_hold(node, NPI_MASK_STRICT);
+    bool open = seats.open_children || npi_inbox_holds(&node->inbox, NPI_MASK_ANY);
+    bool gated = seats.queued || npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED);
+    bool work = open || gated || seats.children || npi_inbox_holds(&node->inbox, NPI_MASK_STRICT);
     return (npi_look){work ? NPI_LOOK_WORK : NPI_LOOK_NOTHING, node, open || gated, !open};
 }
 
 static npi_look look_abroad(npi_node *other, np_steal_policy policy)
 {
     npi_look look = {NPI_LOOK_WORK, other, true, false};
-    if (lanes_hold(other, NPI_MASK_ANY) || look_at_seats(other).open_children)
+    if (npi_inbox_holds(&other->inbox, NPI_MASK_ANY) || look_at_seats(other).open_children)
         return look;
     look.gated = policy != NP_STEAL_ANY;
     if (!tasks_behind_gate(other))

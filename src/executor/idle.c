@@ -34,11 +34,8 @@ uint64_t npi_executor_accepted(np_executor *executor)
     uint64_t sum = 0;
     for (uint32_t i = 0; i < executor->seat_count; i++)
         sum += npi_queue_accepted(&executor->seats[i]->queue);
-    for (uint32_t i = 0; i < executor->node_count; i++) {
-        npi_inbox *inbox = &executor->nodes[i]->inbox;
-        for (uint32_t lane = 0; lane < NPI_LANES; lane++)
-            sum += npi_queue_accepted(&inbox->lane[lane].queue);
-    }
+    for (uint32_t i = 0; i < executor->node_count; i++)
+        sum += npi_inbox_accepted(&executor->nodes[i]->inbox);
     return sum;
 }
 

@@ -1,9 +1,9 @@
 /*
  * executor/shutdown.c - the end of an executor: refuse, drain or discard, stop, join, free.
  *
- * Closing takes each lane's lock once: afterwards every submit from outside has either put its task
- * before, and will be counted, or is refused. When nothing is queued or running then, nothing can
- * ever be again, and the workers may go.
+ * Closing shuts the door of each lane (inbox.h): afterwards every submit from outside has either
+ * put its task before, and will be counted, or is refused. When nothing is queued or running then,
+ * nothing can ever be again, and the workers may go.
  */
 #include "base/alloc.h"
 #include "base/status.h"
@@ -12,14 +12,9 @@
 static void close_lanes(np_executor *executor)
 {
     npi_store_release(&executor->closed, 1u);
-    for (uint32_t i = 0; i < executor->node_count; i++) {
-        npi_inbox *inbox = &executor->nodes[i]->inbox;
-        for (uint32_t lane = 0; lane < NPI_LANES; lane++) {
-            npi_lock_acquire(&inbox->lane[lane].lock);
-            inbox->lane[lane].closed = true;
-            npi_lock_release(&inbox->lane[lane].lock);
-        }
-    }
+    npi_fence_heavy(); /* partner: npi_lane_begin and npi_lane_end */
+    for (uint32_t i = 0; i < executor->node_count; i++)
+        npi_inbox_close(&executor->nodes[i]->inbox);
 }
 
 /* What is in it now; a task that goes on submitting must not keep us here. */
@@ -42,8 +37,8 @@ static void discard_queued(np_executor *executor)
     npi_store_release(&executor->discarding, 1u);
     for (uint32_t i = 0; i < executor->node_count; i++) {
         npi_inbox *inbox = &executor->nodes[i]->inbox;
-        for (uint32_t lane = 0; lane < NPI_LANES; lane++)
-            discard_queue(executor, &inbox->lane[lane].queue);
+        for (uint32_t lane = 0; lane < npi_inbox_lanes(inbox); lane++)
+            discard_queue(executor, &inbox->list[lane]->queue);
     }
     for (uint32_t i = 0; i < executor->seat_count; i++)
         discard_queue(executor, &executor->seats[i]->queue);

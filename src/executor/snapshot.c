@@ -10,9 +10,7 @@ static void fill_node(np_stats *stats, npi_node *node)
     npi_stats_node *out = &stats->nodes[node->index];
     out->regular_workers = node->regular;
     out->queued = npi_node_queued(node);
-    for (uint32_t lane = 0; lane < NPI_LANES; lane++)
-        out->outside[NP_COUNTER_SUBMITTED] += npi_load_relaxed(
-            &node->inbox.lane[lane].outside_accepted);
+    out->outside[NP_COUNTER_SUBMITTED] = npi_inbox_accepted_outside(&node->inbox);
     out->outside[NP_COUNTER_DISCARDED] = npi_load_relaxed(&node->outside_discarded);
     out->outside[NP_COUNTER_WAKES] = npi_load_relaxed(&node->outside_wakes);
 }

@@ -1,18 +1,16 @@
 /*
  * executor/submit.c - from a public submit call to a task that a worker can find.
  *
- * A task for the submitting worker's own node goes to that worker's queue, without a lock.
- * Everything else goes to a lane of the home's inbox. A submit from outside is refused under the
- * lane's lock once shutdown has closed the lane, so every task is either refused or in the queue
- * before shutdown counts; tasks of the executor itself may submit until the last has ended.
+ * A task for the submitting worker's own node goes to that worker's queue. Everything else goes to
+ * a lane of the home's inbox, through its door (inbox.h): a submit from outside is refused once
+ * shutdown has begun, and otherwise counted; tasks of the executor itself may submit until the last
+ * has ended. Tasks are written into the queue where they will lie, without a copy in between.
  */
 #include "executor/group_internal.h"
 
 #include <string.h>
 
 #include "base/status.h"
-
-#define BATCH 64u
 
 /* --- which node --------------------------------------------------------------------------- */
 
@@ -42,103 +40,163 @@ static npi_node *nearest_with_workers(npi_node *node)
     return node->regular != 0 ? node : node->order[0];
 }
 
-static npi_node *near_caller(np_executor *executor, npi_worker *worker)
+static npi_node *near_outsider(np_executor *executor)
 {
-    if (worker != NULL)
-        return worker->node;
     np_node_id id;
     npi_node *node = NULL;
-    if (!npi_topology_is_virtual(executor->topology)) {
+    if (!executor->is_virtual) {
         if (npi_os_where(NULL, &id) == 0)
             node = node_by_id(executor, id);
     } else {
         /* No real place: outside threads are spread over the virtual nodes, each keeping to one. */
-        node = executor->nodes[npi_tls_ordinal() % executor->node_count];
+        node = executor->nodes[npi_number() % executor->node_count];
     }
     return nearest_with_workers(node != NULL ? node : executor->nodes[0]);
 }
 
-/* --- into a queue ------------------------------------------------------------------------- */
-
-static uint32_t lane_of(np_task_affinity affinity)
+static npi_node *near_caller(np_executor *executor, npi_worker *worker)
 {
-    uint32_t ordinal = npi_tls_ordinal();
-    switch (affinity) {
-    case NP_AFFINITY_STRICT: return NPI_LANES_PREFERRED + ordinal % NPI_LANES_STRICT;
-    case NP_AFFINITY_ANY: return NPI_LANES_PREFERRED + NPI_LANES_STRICT + ordinal % NPI_LANES_ANY;
-    case NP_AFFINITY_PREFERRED: break;
-    }
-    return ordinal % NPI_LANES_PREFERRED;
+    if (worker != NULL)
+        return worker->node;
+    return executor->only_node != NULL ? executor->only_node : near_outsider(executor);
 }
 
-static np_status put_in_inbox(npi_node *node, np_task_affinity affinity, bool inside,
-                              const npi_task *tasks, size_t count, size_t *accepted)
+/* --- into a queue ------------------------------------------------------------------------- */
+
+/* A queue that is the caller's to fill between begin and end. */
+typedef struct way {
+    npi_queue *queue;
+    npi_lane *lane;     /* NULL: the worker's own queue */
+    npi_worker *worker; /* inside a task of the executor; NULL: from outside */
+    bool shared;        /* the lane has other producers */
+} way;
+
+static np_status shut_down(void)
 {
-    uint32_t number = lane_of(affinity);
-    npi_lane *lane = &node->inbox.lane[number];
-    npi_lock_acquire(&lane->lock);
-    if (lane->closed && !inside) {
-        npi_lock_release(&lane->lock);
-        return npi_fail(NP_ERR_SHUT_DOWN, "the executor is shut down or shutting down");
+    return npi_fail(NP_ERR_SHUT_DOWN, "the executor is shut down or shutting down");
+}
+
+static np_status cannot_grow(const npi_node *node)
+{
+    return npi_fail(NP_ERR_NO_MEMORY, "the queue of NUMA node %d cannot grow", (int)node->id);
+}
+
+static inline np_status begin(way *to, npi_node *node, npi_worker *worker, np_task_affinity kind)
+{
+    /* A start or stop hook is no task: nobody would wait for what it submits. */
+    to->worker = worker != NULL && worker->frame != NULL ? worker : NULL;
+    if (to->worker != NULL && worker->node == node && kind == NP_AFFINITY_PREFERRED) {
+        to->lane = NULL;
+        to->queue = &worker->queue;
+        return NP_OK;
     }
-    /* Before the first task is findable; relaxed: the queue's tail publishes it too, and a worker
-     * about to sleep looks behind a fence. */
-    if ((npi_load_relaxed(&node->inbox.used) & (UINT32_C(1) << number)) == 0)
-        npi_fetch_or_relaxed(&node->inbox.used, UINT32_C(1) << number);
-    *accepted = npi_queue_put(&lane->queue, tasks, count);
-    if (!inside)
-        npi_owner_add(&lane->outside_accepted, *accepted);
-    npi_lock_release(&lane->lock);
+    uint32_t number = npi_number();
+    to->lane = npi_inbox_lane(&node->inbox, kind, number);
+    if (to->lane == NULL)
+        return cannot_grow(node);
+    to->queue = &to->lane->queue;
+    to->shared = number >= NPI_NUMBERS_OWN;
+    if (__builtin_expect(to->shared, 0))
+        npi_lock_acquire(&to->lane->lock);
+    if (to->worker == NULL && !npi_lane_begin(to->lane, &node->executor->closed)) {
+        if (to->shared)
+            npi_lock_release(&to->lane->lock);
+        return shut_down();
+    }
     return NP_OK;
 }
 
-/* All of one affinity. *accepted tasks are findable when it returns, whatever it returns. */
-static np_status put(npi_node *node, npi_worker *worker, np_task_affinity affinity,
-                     const npi_task *tasks, size_t count, size_t *accepted)
+/* `tasks` were published. */
+static inline void end(const way *to, npi_node *node, np_task_affinity kind, uint64_t tasks)
 {
-    np_status status = NP_OK;
-    *accepted = 0;
-    /* A start or stop hook is no task: nobody would wait for what it submits. */
-    if (worker != NULL && worker->frame == NULL)
-        worker = NULL;
-    if (worker != NULL && worker->node == node && affinity == NP_AFFINITY_PREFERRED)
-        *accepted = npi_queue_put(&worker->queue, tasks, count);
-    else
-        status = put_in_inbox(node, affinity, worker != NULL, tasks, count, accepted);
-    if (*accepted != 0) {
-        if (worker != NULL)
-            npi_count(&worker->counters, NP_COUNTER_SUBMITTED, *accepted);
-        npi_wake_for_task(node, affinity, worker);
+    if (to->lane != NULL) {
+        if (to->worker == NULL)
+            npi_lane_end(to->lane, &node->executor->closed);
+        else
+            npi_owner_add(&to->lane->inside_accepted, tasks);
+        if (__builtin_expect(to->shared, 0))
+            npi_lock_release(&to->lane->lock);
     }
-    if (status == NP_OK && *accepted < count)
-        status = npi_fail(NP_ERR_NO_MEMORY, "the queue of NUMA node %d cannot grow", (int)node->id);
-    return status;
+    if (tasks == 0)
+        return;
+    if (to->worker != NULL)
+        npi_count(&to->worker->counters, NP_COUNTER_SUBMITTED, tasks);
+    npi_wake_for_task(node, kind, to->worker);
+}
+
+/* A plain task that prefers its home. */
+static inline np_status put_plain(npi_node *node, npi_worker *worker, np_task_fn fn, void *argument)
+{
+    way to;
+    np_status status = begin(&to, node, worker, NP_AFFINITY_PREFERRED);
+    if (__builtin_expect(status != NP_OK, 0))
+        return status;
+    uint32_t room;
+    npi_cell *cell = npi_queue_reserve(to.queue, &room);
+    if (__builtin_expect(cell == NULL, 0)) {
+        end(&to, node, NP_AFFINITY_PREFERRED, 0);
+        return cannot_grow(node);
+    }
+    npi_cell_store(cell, fn, argument, NULL, npi_meta(node->index, NP_AFFINITY_PREFERRED, 0));
+    npi_queue_publish(to.queue, 1, 1);
+    end(&to, node, NP_AFFINITY_PREFERRED, 1);
+    return NP_OK;
+}
+
+/* A task of any kind. */
+static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind,
+                     const npi_task *task)
+{
+    way to;
+    np_status status = begin(&to, node, worker, kind);
+    if (status != NP_OK)
+        return status;
+    bool done = npi_queue_put_one(to.queue, task);
+    end(&to, node, kind, done ? 1 : 0);
+    return done ? NP_OK : cannot_grow(node);
+}
+
+/* Plain tasks of one group, or of none. *accepted of them are findable when it returns, whatever it
+ * returns. Published segment by segment: the first ones run while the last are written. */
+static np_status put_many(npi_node *node, npi_worker *worker, np_group *group, const np_task *tasks,
+                          size_t count, size_t *accepted)
+{
+    const uint64_t meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
+    way to;
+    for (*accepted = 0; *accepted < count;) {
+        np_status status = begin(&to, node, worker, NP_AFFINITY_PREFERRED);
+        if (status != NP_OK)
+            return status;
+        uint32_t room = 0, put = 0;
+        npi_cell *cell = npi_queue_reserve(to.queue, &room);
+        const np_task *task = tasks + *accepted;
+        size_t left = count - *accepted;
+        if (cell != NULL)
+            for (; put < room && put < left && task[put].fn != NULL; put++)
+                npi_cell_store(&cell[put], task[put].fn, task[put].argument, group, meta);
+        if (put != 0)
+            npi_queue_publish(to.queue, put, put);
+        end(&to, node, NP_AFFINITY_PREFERRED, put);
+        *accepted += put;
+        if (cell == NULL)
+            return cannot_grow(node);
+        if (put < room && put < left)
+            return npi_fail(NP_ERR_INVALID_ARGUMENT, "the function of task %zu is NULL", *accepted);
+    }
+    return NP_OK;
 }
 
 /* --- the public calls ----------------------------------------------------------------------- */
 
-static np_status enter(np_executor *executor, np_task_fn fn, npi_worker **worker)
+static inline np_status enter(np_executor *executor, np_task_fn fn, npi_worker **worker)
 {
     np_status status = npi_executor_check(executor);
-    if (status != NP_OK)
+    if (__builtin_expect(status != NP_OK, 0))
         return status;
-    if (fn == NULL)
+    if (__builtin_expect(fn == NULL, 0))
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "the task's function is NULL");
     *worker = npi_worker_of(executor);
     return NP_OK;
-}
-
-static np_status submit_one(npi_worker *worker, npi_node *node, npi_task *task,
-                            np_task_affinity affinity)
-{
-    size_t accepted;
-    np_group *group = task->group;
-    if (group != NULL && !npi_group_begin(group, 1))
-        return npi_fail(NP_ERR_CANCELLED, "the group is cancelled");
-    np_status status = put(node, worker, affinity, task, 1, &accepted);
-    if (status != NP_OK && group != NULL)
-        npi_group_undo(group, 1);
-    return status;
 }
 
 np_status np_submit(np_executor *executor, np_task_fn fn, void *argument)
@@ -147,10 +205,7 @@ np_status np_submit(np_executor *executor, np_task_fn fn, void *argument)
     np_status status = enter(executor, fn, &worker);
     if (status != NP_OK)
         return status;
-    npi_node *node = near_caller(executor, worker);
-    npi_task task = {.fn = fn, .argument = argument};
-    task.meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
-    return submit_one(worker, node, &task, NP_AFFINITY_PREFERRED);
+    return put_plain(near_caller(executor, worker), worker, fn, argument);
 }
 
 np_status np_submit_to_node(np_executor *executor, np_node_id id, np_task_fn fn, void *argument)
@@ -162,9 +217,7 @@ np_status np_submit_to_node(np_executor *executor, np_node_id id, np_task_fn fn,
         status = resolve(executor, id, &node);
     if (status != NP_OK)
         return status;
-    npi_task task = {.fn = fn, .argument = argument};
-    task.meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
-    return submit_one(worker, node, &task, NP_AFFINITY_PREFERRED);
+    return put_plain(node, worker, fn, argument);
 }
 
 static np_status check_options(const np_submit_options *given, np_submit_options *known)
@@ -209,7 +262,12 @@ np_status np_submit_with(np_executor *executor, const np_submit_options *given, 
     task.meta = npi_meta(node->index, options.affinity, options.copy_bytes);
     if (options.copy_bytes != 0)
         memcpy(task.copy, argument, options.copy_bytes);
-    return submit_one(worker, node, &task, options.affinity);
+    if (options.group != NULL && !npi_group_begin(options.group, 1))
+        return npi_fail(NP_ERR_CANCELLED, "the group is cancelled");
+    status = put(node, worker, options.affinity, &task);
+    if (status != NP_OK && options.group != NULL)
+        npi_group_undo(options.group, 1);
+    return status;
 }
 
 np_status np_submit_copy_to_node(np_executor *executor, np_node_id node, np_task_fn fn,
@@ -239,39 +297,42 @@ np_status np_group_submit_to_node(np_group *group, np_executor *executor, np_nod
     return np_submit_with(executor, &options, fn, argument);
 }
 
-np_status np_submit_batch(np_executor *executor, np_node_id id, const np_task *tasks, size_t count,
-                          size_t *accepted)
+static np_status submit_many(np_executor *executor, np_node_id id, np_group *group,
+                             const np_task *tasks, size_t count, size_t *accepted)
 {
-    size_t done = 0;
-    if (accepted != NULL)
-        *accepted = 0;
+    size_t none;
+    if (accepted == NULL)
+        accepted = &none;
+    *accepted = 0;
     np_status status = npi_executor_check(executor);
     if (status != NP_OK)
         return status;
     if (tasks == NULL && count != 0)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_submit_batch: tasks is NULL");
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "a batch: tasks is NULL");
     npi_node *node = NULL;
     status = resolve(executor, id, &node);
-    npi_worker *worker = npi_worker_of(executor);
-    npi_task chunk[BATCH];
-    while (status == NP_OK && done < count) {
-        size_t length = 0;
-        while (length < BATCH && done + length < count && tasks[done + length].fn != NULL) {
-            chunk[length] = (npi_task){.fn = tasks[done + length].fn,
-                                       .argument = tasks[done + length].argument};
-            chunk[length].meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
-            length++;
-        }
-        if (length == 0) {
-            status = npi_fail(NP_ERR_INVALID_ARGUMENT,
-                              "np_submit_batch: the function of task %zu is NULL", done);
-            break;
-        }
-        size_t put_now;
-        status = put(node, worker, NP_AFFINITY_PREFERRED, chunk, length, &put_now);
-        done += put_now;
-    }
-    if (accepted != NULL)
-        *accepted = done;
+    if (status != NP_OK)
+        return status;
+    if (group != NULL && !npi_group_begin(group, count))
+        return npi_fail(NP_ERR_CANCELLED, "the group is cancelled");
+    status = put_many(node, npi_worker_of(executor), group, tasks, count, accepted);
+    if (group != NULL)
+        npi_group_undo(group, count - *accepted);
     return status;
+}
+
+np_status np_submit_batch(np_executor *executor, np_node_id id, const np_task *tasks, size_t count,
+                          size_t *accepted)
+{
+    return submit_many(executor, id, NULL, tasks, count, accepted);
+}
+
+np_status np_group_submit_batch(np_group *group, np_executor *executor, np_node_id node,
+                                const np_task *tasks, size_t count, size_t *accepted)
+{
+    if (accepted != NULL)
+        *accepted = 0;
+    if (group == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "group is NULL");
+    return submit_many(executor, node, group, tasks, count, accepted);
 }

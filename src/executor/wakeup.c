@@ -35,7 +35,13 @@ static bool wake_one(npi_node *node, npi_worker *self)
 /* True: a worker of the node is looking, or will be in a moment. */
 static bool alert(npi_node *node, npi_worker *self)
 {
-    return npi_sleepers_searching(&node->sleepers) || wake_one(node, self);
+    if (npi_sleepers_searching(&node->sleepers)) {
+        /* Partner: the fence in npi_wake_next, which is no heavy one. */
+        npi_fence_seq_cst();
+        if (npi_sleepers_searching(&node->sleepers))
+            return true;
+    }
+    return wake_one(node, self);
 }
 
 /* Somebody for work at `home`, behind the caller's fence. False: nobody who may take it sleeps, or
@@ -59,8 +65,11 @@ static bool wake_near(npi_node *home, bool may_leave, bool gated, npi_worker *se
 
 void npi_wake_for_task(npi_node *home, np_task_affinity affinity, npi_worker *self)
 {
-    /* Partner: the fence in npi_worker_search between entering the set and looking. */
-    npi_fence_seq_cst();
+    /* Partners: the heavy fence between entering the set and looking (sleep_unless_needed), which
+     * follows the raise of `sleeping`; and that of disarm. */
+    npi_fence_light();
+    if (__builtin_expect(npi_load_relaxed(&home->executor->sleeping) == 0, 1))
+        return;
     (void)wake_near(home, affinity != NP_AFFINITY_STRICT, affinity == NP_AFFINITY_PREFERRED, self);
 }
 

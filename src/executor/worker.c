@@ -25,10 +25,10 @@ static void stop_searching(npi_worker *worker)
      *      here                        a worker going to sleep
      *      ----                        -----------------------
      *      AWAKE (leave_set)           raises `sleeping`
-     *      FENCE                       FENCE
+     *      FENCE (light)               FENCE (heavy)
      *      looks at `sleeping`         asks those who are AWAKE (npi_sources_look)
      */
-    npi_fence_seq_cst();
+    npi_fence_light();
     if (npi_load_relaxed(&worker->executor->sleeping) != 0)
         npi_deque_ask(&worker->deque);
 }
@@ -43,7 +43,7 @@ static void disarm(npi_worker *worker)
     npi_store_release(&worker->executor->armed, 0u);
     /* Partner: the fence in npi_wake_for_task. A submitter that still saw us armed made its
      * task findable before; the look that follows sees it. */
-    npi_fence_seq_cst();
+    npi_fence_heavy();
 }
 
 static uint64_t arm(npi_worker *worker, const npi_look *look, uint64_t deadline)
@@ -80,7 +80,7 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
     (void)npi_sleepers_search_end(sleepers); /* it looks below, whether last or not */
     /* Partners: the fences of npi_wake_for_task, npi_wake_for_child, npi_wake_next; and that of
      * npi_idle_wait. */
-    npi_fence_seq_cst();
+    npi_fence_heavy();
     npi_look look = npi_sources_look(worker->node);
     bool late = false;
     if (look.kind != NPI_LOOK_WORK && !until(worker, context)) {

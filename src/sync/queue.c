@@ -7,11 +7,15 @@ void npi_queue_init(npi_queue *queue, npi_arena *arena, npi_segment_pool *pool, 
 {
     NPI_INVARIANT(first % NPI_SEGMENT_CELLS == 0);
     npi_atomic_init(&queue->head, first);
+    npi_atomic_init(&queue->seen, first);
     npi_atomic_init(&queue->tail, first);
     npi_atomic_init(&queue->extra_taken, (uint64_t)0);
     npi_atomic_init(&queue->extra_put, (uint64_t)0);
-    queue->known_head = first;
     npi_atomic_init(&queue->accepted, (uint64_t)0);
+    npi_atomic_init(&queue->busy, 0u);
+    queue->cells = NULL;
+    queue->opened = first;
+    queue->known_head = first;
     npi_atomic_init(&queue->directory, (npi_directory_entry *)NULL);
     queue->arena = arena;
     queue->pool = pool;
@@ -22,36 +26,15 @@ static npi_directory_entry *entry_of(npi_directory_entry *directory, uint64_t ce
     return &directory[(cell / NPI_SEGMENT_CELLS) % NPI_DIRECTORY_ENTRIES];
 }
 
-static npi_cell *cell_in(void *segment, uint64_t cell)
+static npi_cell *cells_of(void *segment)
 {
     void *cells = (char *)segment + NPI_SEGMENT_HEADER;
-    return (npi_cell *)cells + cell % NPI_SEGMENT_CELLS;
-}
-
-/* Producer: the segment that cell `number` lies in, taken from the pool if it is a new one. */
-static void *producer_segment(npi_queue *queue, uint64_t number)
-{
-    npi_directory_entry *directory = npi_load_relaxed(&queue->directory);
-    if (directory == NULL) {
-        directory = npi_arena_alloc(queue->arena,
-                                    NPI_DIRECTORY_ENTRIES * sizeof(npi_directory_entry), 0);
-        if (directory == NULL)
-            return NULL;
-        /* Relaxed: consumers look at it only after they saw a tail that was released later. */
-        npi_store_relaxed(&queue->directory, directory);
-    }
-    npi_directory_entry *entry = entry_of(directory, number);
-    if (number % NPI_SEGMENT_CELLS != 0)
-        return npi_load_relaxed(entry);
-    void *segment = npi_segment_take(queue->pool);
-    if (segment != NULL)
-        npi_store_relaxed(entry, segment); /* published by the tail, as above */
-    return segment;
+    return (npi_cell *)cells;
 }
 
 /* Producer: may the numbers go up to `end`? An old head makes the queue look fuller than it is, so
  * it is looked at only then: its line belongs to the consumers. */
-static bool has_room(npi_queue *queue, uint64_t end)
+static bool has_numbers(npi_queue *queue, uint64_t end)
 {
     /* As differences: numbers wrap around. */
     if (end - queue->known_head <= NPI_QUEUE_CELLS_MAX)
@@ -62,78 +45,111 @@ static bool has_room(npi_queue *queue, uint64_t end)
     return end - queue->known_head <= NPI_QUEUE_CELLS_MAX;
 }
 
+bool npi_queue_open(npi_queue *queue)
+{
+    npi_directory_entry *directory = npi_load_relaxed(&queue->directory);
+    if (directory == NULL) {
+        directory = npi_arena_alloc(queue->arena,
+                                    NPI_DIRECTORY_ENTRIES * sizeof(npi_directory_entry), 0);
+        if (directory == NULL)
+            return false;
+        /* Relaxed: consumers look at it only after they saw a tail that was released later. */
+        npi_store_relaxed(&queue->directory, directory);
+    }
+    if (!has_numbers(queue, queue->opened + NPI_SEGMENT_CELLS))
+        return false;
+    void *segment = npi_segment_take(queue->pool);
+    if (segment == NULL)
+        return false;
+    npi_store_relaxed(entry_of(directory, queue->opened), segment); /* published by the tail */
+    queue->cells = cells_of(segment);
+    queue->opened += NPI_SEGMENT_CELLS;
+    return true;
+}
+
+bool npi_queue_put_one(npi_queue *queue, const npi_task *task)
+{
+    uint32_t cells = npi_task_cells(task);
+    uint32_t room;
+    npi_cell *cell = npi_queue_reserve(queue, &room);
+    if (cell != NULL && room < cells) {
+        /* Two cells must not straddle segments: the last one is filled with nothing. */
+        npi_store_relaxed(&cell->word[3], NPI_META_PADDING);
+        npi_queue_publish(queue, 1, 0);
+        cell = npi_queue_reserve(queue, &room);
+    }
+    if (cell == NULL)
+        return false;
+    npi_task_store(task, cell);
+    npi_queue_publish(queue, cells, 1);
+    return true;
+}
+
 size_t npi_queue_put(npi_queue *queue, const npi_task *tasks, size_t count)
 {
-    uint64_t start = npi_load_relaxed(&queue->tail);
-    uint64_t number = start;
-    uint64_t extra = 0;
     size_t done = 0;
-
-    for (; done < count; done++) {
-        uint32_t cells = npi_task_cells(&tasks[done]);
-        bool pad = cells == 2 && number % NPI_SEGMENT_CELLS == NPI_SEGMENT_CELLS - 1;
-        if (!has_room(queue, number + cells + (pad ? 1u : 0u)))
-            break;
-        if (pad) {
-            /* Two cells must not straddle segments: fill the last one with nothing. The segment
-             * exists, for its first cell was published before or in this call. */
-            void *segment = producer_segment(queue, number);
-            npi_store_relaxed(&cell_in(segment, number)->word[3], NPI_META_PADDING);
-            number++;
-            extra++;
-        }
-        void *segment = producer_segment(queue, number);
-        if (segment == NULL)
-            break; /* padding written above stays: it is a legal cell */
-        npi_task_store(&tasks[done], cell_in(segment, number));
-        number += cells;
-        extra += cells - 1u;
-    }
-    if (number != start) {
-        if (extra != 0)
-            npi_owner_add(&queue->extra_put, extra);
-        /* accepted before tail: whoever can see the task end can see it accepted (idle.c). */
-        npi_store_release(&queue->accepted, npi_load_relaxed(&queue->accepted) + done);
-        /* Release: cells, directory and the producer's past; pairs with the acquire in
-         * npi_queue_take. */
-        npi_store_release(&queue->tail, number);
-    }
+    while (done < count && npi_queue_put_one(queue, &tasks[done]))
+        done++;
     return done;
 }
 
+/* What is not a plain task. Returns how many more cells there are. */
+static __attribute__((noinline)) uint64_t load_extra(npi_task *out, npi_cell *cell, uint64_t head)
+{
+    if ((out->meta & NPI_META_PADDING) != 0)
+        return 0;
+    /* In the last cell of a segment there is no such task: it is rubbish from a recycled one. */
+    if (head % NPI_SEGMENT_CELLS != NPI_SEGMENT_CELLS - 1)
+        npi_task_load_copy(out, cell);
+    return 1;
+}
+
+/* Ahead of the cells that are read: as many as arrive from the producer's cache while some are
+ * run. */
+#define PREFETCH_CELLS 8u
+
 bool npi_queue_take(npi_queue *queue, npi_task *out)
 {
+    /* Acquire: pairs with the claim below. The consumer that moved head here had seen a tail at
+     * least as far, so a tail read after it cannot lie behind this head. */
+    uint64_t head = npi_load_acquire(&queue->head);
     for (;;) {
-        /* Acquire: pairs with the claim below. The consumer that moved head here had seen a tail
-         * at least as far, so the tail read next cannot lie behind this head. */
-        uint64_t head = npi_load_acquire(&queue->head);
-        /* Acquire: pairs with the release of tail in npi_queue_put; cell `head` is filled. */
-        uint64_t tail = npi_load_acquire(&queue->tail);
-        NPI_CHECK((int64_t)(tail - head) >= 0);
-        if (head == tail)
-            return false;
+        /* Acquire: pairs with the release below; cells before it are filled. */
+        uint64_t seen = npi_load_acquire(&queue->seen);
+        if ((int64_t)(seen - head) <= 0) {
+            /* Acquire: pairs with the release of tail in npi_queue_publish. */
+            seen = npi_load_acquire(&queue->tail);
+            NPI_CHECK((int64_t)(seen - head) >= 0);
+            if (seen == head)
+                return false;
+            npi_store_release(&queue->seen, seen);
+        }
         npi_directory_entry *directory = npi_load_relaxed(&queue->directory);
         void *segment = npi_load_relaxed(entry_of(directory, head));
-        npi_cell *cell = cell_in(segment, head);
+        npi_cell *cell = cells_of(segment) + head % NPI_SEGMENT_CELLS;
+        if (seen - head > PREFETCH_CELLS) /* never a line that the producer may be writing */
+            __builtin_prefetch(cell + PREFETCH_CELLS);
         npi_task_load(out, cell);
-        bool padding = (out->meta & NPI_META_PADDING) != 0;
-        bool wide = !padding && npi_meta_bytes(out->meta) != 0;
-        if (wide && head % NPI_SEGMENT_CELLS != NPI_SEGMENT_CELLS - 1)
-            npi_task_load_copy(out, cell);
-        uint64_t next = head + (wide ? 2u : 1u);
+        uint64_t next = head + 1;
+        bool extra = (out->meta & NPI_META_EXTRA) != 0;
+        if (__builtin_expect(extra, 0))
+            next += load_extra(out, cell, head);
         /*
          * Release: my reads of the cells come before it, so that whoever overwrites them after
          * the last claim of this segment (acquire, through the same word) comes after my reads.
-         * Acquire: for the consumer that finishes the segment, the other end of that edge.
+         * Acquire: for the consumer that finishes the segment, the other end of that edge; on
+         * failure for the head that is tried next.
          */
         if (!npi_cas_acq_rel(&queue->head, &head, next))
             continue;
-        if (next % NPI_SEGMENT_CELLS == 0)
+        if (__builtin_expect(next % NPI_SEGMENT_CELLS == 0, 0))
             npi_segment_give(queue->pool, segment);
-        if (wide || padding)
-            npi_fetch_add_relaxed(&queue->extra_taken, (uint64_t)1); /* statistics only */
-        if (!padding)
+        if (__builtin_expect(!extra, 1))
             return true;
+        npi_fetch_add_relaxed(&queue->extra_taken, (uint64_t)1); /* statistics only */
+        if ((out->meta & NPI_META_PADDING) == 0)
+            return true;
+        head = next;
     }
 }
 

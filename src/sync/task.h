@@ -28,6 +28,7 @@ typedef struct npi_cell {
 #define NPI_META_AFFINITY_SHIFT 16
 #define NPI_META_BYTES_SHIFT    18
 #define NPI_META_PADDING        (UINT64_C(1) << 24)
+#define NPI_META_EXTRA          (NPI_META_PADDING | UINT64_C(63) << NPI_META_BYTES_SHIFT)
 
 typedef struct npi_task {
     np_task_fn fn;
@@ -70,7 +71,17 @@ static inline void *npi_task_argument(npi_task *task)
     return npi_meta_bytes(task->meta) != 0 ? (void *)task->copy : task->argument;
 }
 
-/* Into cells nobody else can claim yet; the queue's tail publishes them. */
+/* A plain task into a cell nobody else can claim yet; the queue's tail publishes it. */
+static inline void npi_cell_store(npi_cell *cell, np_task_fn fn, void *argument, np_group *group,
+                                  uint64_t meta)
+{
+    npi_store_relaxed(&cell->word[0], (uint64_t)(uintptr_t)fn);
+    npi_store_relaxed(&cell->word[1], (uint64_t)(uintptr_t)argument);
+    npi_store_relaxed(&cell->word[2], (uint64_t)(uintptr_t)group);
+    npi_store_relaxed(&cell->word[3], meta);
+}
+
+/* The same for a task of any kind. */
 static inline void npi_task_store(const npi_task *task, npi_cell *cell)
 {
     bool wide = npi_meta_bytes(task->meta) != 0;
@@ -87,20 +98,16 @@ static inline void npi_task_store(const npi_task *task, npi_cell *cell)
 /* From cells that may be overwritten meanwhile: the caller's claim decides whether it counts. */
 static inline void npi_task_load(npi_task *task, npi_cell *cell)
 {
-    uint64_t second = npi_load_relaxed(&cell[0].word[1]);
     task->fn = (np_task_fn)(uintptr_t)npi_load_relaxed(&cell[0].word[0]);
+    task->argument = (void *)(uintptr_t)npi_load_relaxed(&cell[0].word[1]);
     task->group = (np_group *)(uintptr_t)npi_load_relaxed(&cell[0].word[2]);
     task->meta = npi_load_relaxed(&cell[0].word[3]);
-    if (npi_meta_bytes(task->meta) == 0) {
-        task->argument = (void *)(uintptr_t)second;
-    } else {
-        task->argument = NULL;
-        task->copy[0] = second;
-    }
 }
 
+/* The rest of one with a copied argument. */
 static inline void npi_task_load_copy(npi_task *task, npi_cell *cell)
 {
+    task->copy[0] = (uint64_t)(uintptr_t)task->argument;
     for (unsigned i = 0; i < NPI_CELL_WORDS; i++)
         task->copy[1 + i] = npi_load_relaxed(&cell[1].word[i]);
 }

@@ -4,12 +4,12 @@
  * Who sleeps and who wakes, on one page. A worker that finds nothing enters itself in its
  * node's set, looks once more at every source of work it may take from, and sleeps on its token.
  * Whoever makes work findable looks at the set afterwards and wakes one sleeper. Both sides have a
- * sequentially consistent fence between their store and their load:
+ * fence between their store and their load, the rare one a heavy one (os/fence.h):
  *
  *      the worker                          whoever brings work
  *      ----------                          -------------------
  *      enters the set, leaves `searching`  makes the work findable
- *      FENCE                               FENCE
+ *      FENCE (heavy)                       FENCE (light)
  *      looks at every source               looks at `searching` and at the set
  *
  * At least one of them sees the other. Without the fences both loads may read the past: the worker
@@ -18,7 +18,9 @@
  *
  * `searching` counts the awake workers of the node that look for work. While it is not zero nobody
  * needs to be woken: a searcher finds the work, or, being the last to leave the count, looks at
- * every source again behind a fence and wakes the next one if there is more. The count is raised by
+ * every source again behind a fence and wakes the next one if there is more. That fence is an
+ * ordinary one, so who sees a searcher looks for it again behind an ordinary one of its own. The
+ * count is raised by
  * the waker on behalf of the woken one, so that a burst of submits wakes one worker and not all.
  */
 #ifndef NPI_SYNC_WAKE_H
