@@ -1,6 +1,7 @@
 # The everyday commands; CMake does the work. `make help` lists them.
 #
-# Variables: PREFIX, DESTDIR (install); JOBS (parallel jobs); FILES (demo); PRESET (build).
+# Variables: PREFIX, DESTDIR (install); JOBS (parallel jobs); FILES (demo); PRESET (build);
+# RECORD (bench), RESULT (goals).
 SHELL   := /bin/sh
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX  ?= /usr/local
@@ -45,20 +46,19 @@ test: ## everything: all tests, guests, sanitizers, clang, checks
 test-quick: ## the release build's tests, without guests
 	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests quick
 
-bench: ## run every benchmark; each prints the machine and its figures
-	@scripts/setup build test
-	@cmake --preset release >/dev/null && cmake --build --preset release -j $(JOBS) >/dev/null
-	@for b in wake idle submit; do \
-	    echo "== bench_$$b"; build/release/bench/bench_$$b || exit 1; done
+bench-build: ## build the benchmark's contenders, and say which peers are missing
+	@scripts/setup build bench
+	@cmake --preset bench | grep -i peers || true
+	@scripts/quietly build/bench.log cmake --build --preset bench -j $(JOBS)
 
-counts: ## count what one step of each hot path executes: instructions, atomics, system calls
-	@scripts/setup build test
-	@cmake --preset release >/dev/null && cmake --build --preset release -j $(JOBS) -t counts
+bench: bench-build ## every benchmark beside its peers, about 15 minutes; RECORD=name keeps the result
+	@bench/run $(if $(RECORD),--out bench/results --name $(RECORD),--out build/bench/results)
 
-counts-update: ## the same, and make them the limits of the tests and the table of docs/costs.md
-	@scripts/setup build test
-	@cmake --preset release >/dev/null && \
-	    cmake --build --preset release -j $(JOBS) -t counts-update
+bench-quick: bench-build ## the same in two minutes, with smaller sizes and 3 rounds
+	@bench/run --quick --out build/bench/results --name quick
+
+goals: ## what a result says of the goals (RESULT=file.json, else the newest of record)
+	@bench/run goals $(or $(RESULT),$(lastword $(sort $(wildcard bench/results/*.json))))
 
 install: ## install under PREFIX (default /usr/local), staged under DESTDIR if that is set
 	@scripts/setup build

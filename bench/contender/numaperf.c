@@ -52,9 +52,16 @@ np_executor *pool_executor(bench_args *args, np_topology *topology, unsigned wor
         options.binding = NP_BINDING_OFF;
     else
         bench_usage("bind=cpu, bind=node or bind=off is expected");
-    if (strcmp(bench_word(args, "spin_ns", "default"), "none") == 0)
+    const char *spin = bench_word(args, "spin_ns", "default");
+    if (strcmp(spin, "none") == 0)
         options.spin_ns = NP_SPIN_NONE;
-    else if (strcmp(bench_word(args, "spin_ns", "default"), "default") != 0)
+#ifdef NP_SPIN_BUSY
+    else if (strcmp(spin, "busy") == 0)
+        options.spin_ns = NP_SPIN_BUSY;
+#endif
+    else if (strcmp(spin, "busy") == 0)
+        bench_unavailable("the library has no busy polling");
+    else if (strcmp(spin, "default") != 0)
         options.spin_ns = (uint32_t)bench_number(args, "spin_ns", 0);
     options.stack_size = (size_t)bench_number(args, "stack_mib", 0) << 20;
     np_node_workers *share = spread(topology, workers, &options.node_workers_count);

@@ -1,8 +1,8 @@
 /*
  * numaperf.h (of the contender) - our library under the benchmark: what its workloads share. Every
  * workload also takes the keys that create the executor: bind=cpu|node|off (default cpu, as peers
- * pin their threads; node is the library's own default), spin_ns=N|none, nodes=V (a virtual machine
- * of V nodes, unbound, when V > 1).
+ * pin their threads; node is the library's own default), spin_ns=N|none|busy, stack_mib=N,
+ * and some nodes=V (a virtual machine of V nodes, unbound, when V > 1).
  */
 #ifndef NP_BENCH_CONTENDER_NUMAPERF_H
 #define NP_BENCH_CONTENDER_NUMAPERF_H

@@ -78,18 +78,20 @@ void numaperf_submit(bench_args *args)
     pool_destroy(&self.p);
 }
 
-/* Runs of tasks to one node after the other. */
-static void send_around(void *context, unsigned s, uint64_t count)
+/* `count` tasks from the calling thread, runs of them to one node after the other. */
+static uint64_t grow(sender *self, uint64_t count)
 {
-    sender *self = context;
-    (void)s;
+    uint64_t begin = bench_now();
     for (uint64_t i = 0; i < count; i++) {
         np_node_id node = self->p.nodes[i / self->run % self->p.node_count];
         expect_ok(np_submit_to_node(self->p.executor, node, empty_task, NULL), "np_submit_to_node");
     }
+    wait_idle(self);
+    return bench_now() - begin;
 }
 
-/* tasks=N tasks from one thread; small numbers are repeated until a million or `repeat` rounds. */
+/* tasks=N at a time, `repeat` times (small numbers often enough to be measured), run=N tasks to one
+ * node before the next is chosen. */
 void numaperf_growth(bench_args *args)
 {
     sender self = {.group = NULL};
@@ -97,24 +99,19 @@ void numaperf_growth(bench_args *args)
     bench_submit_choose(&self.b, args);
     self.run = (unsigned)bench_number(args, "run", 64);
     self.p = pool_create(args, args->workers, self.b.nodes, NULL);
-    uint64_t rounds = bench_number(args, "repeat", 2000000 / self.b.tasks + 1), ns = 0;
-    uint64_t tasks = self.b.tasks, done;
+    uint64_t tasks = self.b.tasks, rounds = bench_number(args, "repeat", 2000000 / tasks + 1);
     if (self.run < 1)
         bench_usage("run=1.. is expected");
-    self.b.submit = send_around;
-    self.b.wait = wait_idle;
-    self.b.context = &self;
-    self.b.tasks = 100000;
-    (void)bench_submit_round(&self.b);
-    done = self.b.tasks;
-    self.b.tasks = tasks;
-    uint64_t resident = bench_resident();
-    for (uint64_t i = 0; i < rounds; i++) {
-        ns += bench_submit_round(&self.b);
-        done += tasks;
-    }
+    if (args->workers < bench_cpu_count())
+        bench_pin_to(bench_cpu_of_submitter(0));
+    (void)grow(&self, 100000);
+    (void)grow(&self, tasks);
+    uint64_t resident = bench_resident(), ns = 0;
+    for (uint64_t i = 0; i < rounds; i++)
+        ns += grow(&self, tasks);
     uint64_t grown = bench_resident();
-    bench_check_equal("the number of tasks run", bench_count_total(), done);
+    bench_check_equal("the number of tasks run", bench_count_total(),
+                      100000 + tasks * (rounds + 1));
     snprintf(extra, sizeof extra, "grown_kib=%lld",
              ((long long)grown - (long long)resident) / 1024);
     bench_report(args, (double)ns / (double)(tasks * rounds), "ns", extra);
