@@ -1,6 +1,7 @@
 /*
- * The floor of waking: threads that sleep on one futex, a semaphore of tokens, without a spin; of
- * being idle: the same threads, asleep; of creation: threads that are started, meet, and end.
+ * The floor of waking: a thread that sleeps on a futex, a semaphore of tokens, without a spin. With
+ * more workers the others sleep beside it: the first one is always the one that is woken. Of being
+ * idle: the same threads, asleep. Of creation: threads that are started, meet, and end.
  */
 #include "floor.h"
 #include "idle.h"
@@ -15,7 +16,7 @@ enum { SLEEPERS_MAX = 1024 };
 
 typedef struct sleepers {
     uint32_t tokens __attribute__((aligned(128))); /* wakes that nobody has taken yet */
-    uint32_t stop;
+    uint32_t stop __attribute__((aligned(128)));   /* also what the others sleep on */
     const char *pin;
     bench_wake *wake; /* NULL: a token is a task that counts itself */
     unsigned count;
@@ -42,9 +43,12 @@ static int take_token(void)
 
 static void *sleeper_main(void *argument)
 {
-    bench_pin_worker((unsigned)(uintptr_t)argument, pool.pin);
+    unsigned self = (unsigned)(uintptr_t)argument;
+    bench_pin_worker(self, pool.pin);
     while (__atomic_load_n(&pool.stop, __ATOMIC_ACQUIRE) == 0) {
-        if (!take_token())
+        if (self != 0)
+            futex(&pool.stop, FUTEX_WAIT, 0);
+        else if (!take_token())
             futex(&pool.tokens, FUTEX_WAIT, 0);
         else if (pool.wake != NULL)
             bench_wake_started(pool.wake);
@@ -78,6 +82,7 @@ static void start(unsigned count, const char *pin, bench_wake *wake)
 static void stop(void)
 {
     __atomic_store_n(&pool.stop, 1, __ATOMIC_RELEASE);
+    futex(&pool.stop, FUTEX_WAKE, INT_MAX);
     /* The tokens change as well: nobody goes to sleep on them any more. */
     __atomic_fetch_add(&pool.tokens, 1, __ATOMIC_RELEASE);
     futex(&pool.tokens, FUTEX_WAKE, INT_MAX);

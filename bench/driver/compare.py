@@ -26,8 +26,7 @@ def render(old, new):
         bases = [b for b in group["baselines"] if b != figures.BEST_PEER]
         yield ""
         yield f"== {group['name']}: {group['title']}"
-        yield f"{'':27}{'old':>8} {'new':>8}  " + (
-            f"x {bases[0]}: old, new (ranges)" if bases else "")
+        yield f"{'':27}{'old':>8} {'new':>8}" + (f"  x {bases[0]}" if bases else "")
         for entry in group["entries"]:
             other = figures.find(before, entry["label"])
             middle = figures.summary(entry["values"])
@@ -38,6 +37,7 @@ def render(old, new):
             pair = [figures.ratio(g, entry["label"], bases[0]) if bases else None
                     for g in (before, group)]
             if all(pair):
-                yield text + f"{times(pair[0])}, {times(pair[1])} {verdict(*pair)}".rstrip()
+                yield text + times(pair[0])
+                yield f"{'':43}> {times(pair[1])} {verdict(*pair)}".rstrip()
             else:
                 yield (text + verdict(earlier, middle)).rstrip()

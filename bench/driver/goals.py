@@ -120,14 +120,14 @@ def judge(condition, result):
         return f"    ?     {words(condition)}: not in this result", None
     middle, low, high = measured
     met = condition.met(middle)
-    mark = "orient" if condition.orientation else "met" if met else "NOT"
+    mark = "(" + ("met" if met else "not") + ")" if condition.orientation else "met" if met else "NOT"
     line = (f"    {mark:6}{words(condition)}\n"
             f"          {number(middle)} ({number(low)} .. {number(high)}), {demand(condition)}")
     if condition.orientation:
-        line += " (met)" if met else ""
+        line += ": for orientation"
     elif not met and condition.limit:
         if middle > condition.limit or condition.at_least:
-            line += f": off by a factor of {max(middle, condition.limit) / min(middle, condition.limit):.2f}"
+            line += f", off {max(middle, condition.limit) / min(middle, condition.limit):.2f} x"
     return line, None if condition.orientation else met
 
 
@@ -141,7 +141,8 @@ def render(result):
         if all(c.measured(result) is None for c in conditions):
             continue
         open_ones = sum(c.measured(result) is None for c in conditions)
-        verdict = "met" if outcomes and all(outcomes) else f"{sum(outcomes)} of {len(outcomes)} met"
-        yield f"{name}: {verdict}" + (f", {open_ones} not measured" if open_ones else "")
+        whole = outcomes and all(outcomes) and not open_ones
+        yield f"{name}: " + ("met" if whole else f"{sum(outcomes)} of {len(outcomes)} met") + (
+            f", {open_ones} not measured" if open_ones else "")
         for line, _ in judged:
             yield line

@@ -1,5 +1,7 @@
 """Results as text that fits 80 columns."""
 
+import textwrap
+
 import figures
 import machine
 
@@ -65,7 +67,7 @@ def metric_table(group, metric):
 def group_lines(group):
     """A group: its title, a table for each metric, what is missing or failed."""
     yield ""
-    yield f"== {group['name']}: {group['title']}"
+    yield from textwrap.wrap(f"== {group['name']}: {group['title']}", 79)
     for metric in group["metrics"]:
         lines = list(metric_table(group, metric))
         if lines and metric != "value":
@@ -79,15 +81,19 @@ def group_lines(group):
 
 def header(result):
     """Date, command, machine, and who is missing."""
-    yield f"# {result['date']}, {result['rounds']} interleaved rounds, {result['command']}"
-    for line in machine.lines(result["machine"]):
-        yield f"# {line}"
+    for line in facts(result):
+        yield from textwrap.wrap(line, 77, initial_indent="# ", subsequent_indent="#   ")
+
+
+def facts(result):
+    yield f"{result['date']}, {result['rounds']} interleaved rounds, {result['command']}"
+    yield from machine.lines(result["machine"])
     before, after = result["load_before"], result.get("load_after")
-    yield f"# load before {before[0]:.2f}" + (
+    yield f"load before {before[0]:.2f}" + (
         f", after {after[0]:.2f} (the benchmark's own)" if after else "")
-    yield "# median, minimum and maximum of the rounds; ratios are taken round by round"
+    yield "median, minimum and maximum of the rounds; ratios are taken round by round"
     for name, why in result["missing"].items():
-        yield f"# missing: {name}: {why}"
+        yield f"missing: {name}: {why}"
 
 
 def render(result):
