@@ -98,6 +98,14 @@ typedef struct npi_level {
     const npi_child *base;
 } npi_level;
 
+/* What a worker remembers of the loops it has begun: parallel/loop_memory.h. */
+#define NPI_LOOP_COSTS 8u
+typedef struct npi_loop_memory {
+    uint64_t costs[NPI_LOOP_COSTS];
+    uint64_t ended;  /* ticks, when the last one ended */
+    uint64_t series; /* ticks, of loops that followed each other closely */
+} npi_loop_memory;
+
 /* State of a spare or guest seat, by seat_lock. */
 enum { NPI_SEAT_EMPTY = 0, NPI_SEAT_ACTIVE, NPI_SEAT_RETIRING };
 
@@ -119,6 +127,7 @@ struct np_worker {
     uintptr_t deep;    /* below these addresses its stack is half full, */
     uintptr_t deepest; /* ... all but full (npi_worker_help) */
     npi_random random;
+    npi_loop_memory loops;
     npi_counters counters;
     np_atomic(uint64_t) ended; /* executed + discarded; release, see idle.c */
 

@@ -51,6 +51,10 @@ static inline void npi_child_call(npi_worker *worker, npi_child *child)
 /* What the running body forked and did not join. */
 void npi_join_leftovers(npi_worker *worker);
 
+/* `fn` as a part of the running task that has a frame of its own: another group, or strict. What it
+ * forked is joined before it returns. */
+void npi_run_framed(npi_worker *worker, const npi_frame *frame, np_task_fn fn, void *argument);
+
 /* A completion callback, on the worker that ended the last task and as a part of that task: it may
  * submit and fork like one. */
 void npi_run_notice(npi_worker *worker, np_task_fn fn, void *argument);

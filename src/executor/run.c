@@ -56,6 +56,11 @@ static inline void run_body(npi_worker *worker, const npi_frame *frame, np_task_
     leave(worker, &level, &before);
 }
 
+void npi_run_framed(npi_worker *worker, const npi_frame *frame, np_task_fn fn, void *argument)
+{
+    run_body(worker, frame, fn, argument);
+}
+
 /* After the group was told, so that an idle executor has called every completion callback. */
 static void end_task(npi_worker *worker, np_group *group)
 {

@@ -1,0 +1,217 @@
+/*
+ * parallel/loop.c - np_parallel_for: from the call to workers that run it.
+ *
+ * Inside a task of the executor an adaptive loop starts on the calling worker. From outside, and
+ * for another node than the caller's, it starts as one task that the caller waits for. A static
+ * loop is one strict task for each share.
+ */
+#include "parallel/loop.h"
+
+#include "base/status.h"
+#include "os/ticks.h"
+
+const char *np_schedule_name(np_schedule schedule)
+{
+    switch (schedule) {
+    case NP_SCHEDULE_ADAPTIVE: return "adaptive";
+    case NP_SCHEDULE_STATIC: return "static";
+    }
+    return "unknown";
+}
+
+/* A call, checked. */
+typedef struct call {
+    npi_loop loop;
+    size_t begin, end;
+    np_executor *executor;
+    npi_node *node; /* NULL: all */
+    np_schedule schedule;
+} call;
+
+static np_status find_node(np_executor *executor, np_node_id id, npi_node **out)
+{
+    np_node_index index = np_topology_node_index(executor->topology, id);
+    if (index == NP_NODE_INDEX_NONE)
+        return npi_fail(NP_ERR_INVALID_NODE, "there is no NUMA node %d", (int)id);
+    *out = executor->nodes[index];
+    if ((*out)->regular == 0)
+        return npi_fail(NP_ERR_NODE_HAS_NO_WORKER, "NUMA node %d has no worker in this executor",
+                        (int)id);
+    return NP_OK;
+}
+
+static np_status take_options(call *c, const np_loop_options *given)
+{
+    np_loop_options known = {.size = sizeof known};
+    if (!npi_options_acceptable(given, given->size, sizeof given->size, sizeof known,
+                                "np_loop_options"))
+        return NP_ERR_INVALID_ARGUMENT;
+    npi_options_copy(&known, sizeof known, given, given->size);
+    if ((unsigned)known.schedule > NP_SCHEDULE_STATIC)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_loop_options.schedule is %d",
+                        (int)known.schedule);
+    c->schedule = known.schedule;
+    c->loop.grain = known.grain;
+    c->loop.group = known.group;
+    return known.on_node ? find_node(c->executor, known.node, &c->node) : NP_OK;
+}
+
+/* --- on a worker ------------------------------------------------------------------------------ */
+
+static void run_here(void *argument)
+{
+    const call *c = argument;
+    npi_loop_run(npi_worker_self(), &c->loop, c->begin, c->end);
+}
+
+/* In the frame that the call's options ask for. */
+static void run_framed(npi_worker *worker, np_task_fn fn, void *argument, np_group *group,
+                       bool strict)
+{
+    npi_frame frame = *worker->frame;
+    frame.group = group;
+    frame.strict |= strict;
+    npi_run_framed(worker, &frame, fn, argument);
+}
+
+static void run_entered(void *argument)
+{
+    const call *c = argument;
+    run_framed(npi_worker_self(), run_here, argument, c->loop.group, false);
+}
+
+/* A hook runs on a worker's thread but is no task: nobody can help it. */
+static void run_in_hook(const call *c)
+{
+    size_t grain = c->loop.grain != 0 ? c->loop.grain : c->end - c->begin;
+    for (size_t at = c->begin; at < c->end && !npi_loop_stopped(&c->loop);) {
+        size_t piece = c->end - at < grain ? c->end - at : grain;
+        c->loop.body(c->loop.context, at, at + piece);
+        at += piece;
+    }
+}
+
+/* --- a static loop's shares ------------------------------------------------------------------- */
+
+typedef struct static_share {
+    const call *call;
+    size_t begin, end;
+} static_share;
+
+static void run_static_pieces(void *argument)
+{
+    const static_share *share = argument;
+    const call *c = share->call;
+    call part = {.loop = c->loop, .begin = share->begin, .end = share->end};
+    run_in_hook(&part);
+}
+
+static void run_static_share(void *argument)
+{
+    const static_share *share = argument;
+    run_framed(npi_worker_self(), run_static_pieces, argument, share->call->loop.group, true);
+}
+
+/* The first of share `number` of `shares`; the first few are one longer. */
+static size_t share_begin(const call *c, size_t number, size_t shares)
+{
+    size_t count = c->end - c->begin;
+    size_t extra = count % shares;
+    return c->begin + count / shares * number + (number < extra ? number : extra);
+}
+
+static np_status submit_share(call *c, npi_node *node, size_t number, size_t shares,
+                              np_group *group)
+{
+    static_share share = {c, share_begin(c, number, shares), share_begin(c, number + 1, shares)};
+    if (share.begin == share.end)
+        return NP_OK;
+    np_submit_options options = {.size = sizeof options, .to_node = true, .node = node->id};
+    options.affinity = NP_AFFINITY_STRICT;
+    options.group = group;
+    options.copy_bytes = sizeof share;
+    return np_submit_with(c->executor, &options, run_static_share, &share);
+}
+
+static np_status submit_shares(call *c, np_group *group)
+{
+    np_status status = NP_OK;
+    size_t shares = c->node != NULL ? c->node->regular : c->executor->regular_count;
+    size_t number = 0;
+    for (uint32_t i = 0; status == NP_OK && i < c->executor->node_count; i++) {
+        npi_node *node = c->executor->nodes[i];
+        if (c->node != NULL && c->node != node)
+            continue;
+        for (uint32_t w = 0; status == NP_OK && w < node->regular; w++)
+            status = submit_share(c, node, number++, shares, group);
+    }
+    return status;
+}
+
+/* --- as tasks --------------------------------------------------------------------------------- */
+
+static np_status submit_entry(call *c, np_group *group)
+{
+    np_submit_options options = {.size = sizeof options, .group = group};
+    if (c->node != NULL) {
+        options.to_node = true;
+        options.node = c->node->id;
+        options.affinity = NP_AFFINITY_STRICT;
+    }
+    return np_submit_with(c->executor, &options, run_entered, c);
+}
+
+/* The tasks are in a group of their own: the caller's may hold others, for which nobody waits here.
+ */
+static np_status run_as_tasks(call *c)
+{
+    np_group group;
+    npi_group_init(&group, false);
+    np_status submitted = c->schedule == NP_SCHEDULE_STATIC ? submit_shares(c, &group)
+                                                            : submit_entry(c, &group);
+    np_status status = np_group_wait(&group); /* also for what was accepted before a failure */
+    (void)npi_group_last_look(&group);
+    return submitted != NP_OK ? submitted : status;
+}
+
+static np_status run_call(call *c)
+{
+    npi_worker *worker = npi_worker_of(c->executor);
+    if (worker != NULL && worker->frame == NULL) {
+        run_in_hook(c);
+        return NP_OK;
+    }
+    if (worker == NULL || c->schedule == NP_SCHEDULE_STATIC ||
+        (c->node != NULL && c->node != worker->node))
+        return run_as_tasks(c);
+    if (c->loop.group != NULL || (c->node != NULL && !worker->frame->strict))
+        run_framed(worker, run_here, c,
+                   c->loop.group != NULL ? c->loop.group : worker->frame->group, c->node != NULL);
+    else
+        npi_loop_run(worker, &c->loop, c->begin, c->end);
+    return NP_OK;
+}
+
+np_status np_parallel_for(np_executor *executor, size_t begin, size_t end,
+                          const np_loop_options *options, np_range_fn body, void *context)
+{
+    np_status status = npi_executor_check(executor);
+    if (status != NP_OK)
+        return status;
+    if (body == NULL || begin > end)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT,
+                        body == NULL ? "np_parallel_for: the body is NULL"
+                                     : "np_parallel_for: begin is %zu, end %zu",
+                        begin, end);
+    call c = {.begin = begin, .end = end, .executor = executor};
+    c.loop = (npi_loop){.body = body, .context = context, .ticks_us = npi_os_ticks_per_us()};
+    if (options != NULL)
+        status = take_options(&c, options);
+    if (status != NP_OK)
+        return status;
+    if (npi_loop_stopped(&c.loop))
+        return np_group_outcome(c.loop.group);
+    if (begin < end)
+        status = run_call(&c);
+    return status == NP_OK && c.loop.group != NULL ? np_group_outcome(c.loop.group) : status;
+}
