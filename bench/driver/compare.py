@@ -1,6 +1,8 @@
 """Two results beside each other. Absolute figures of two runs on a shared machine say little, so
 what is compared first is the paired ratio to the baseline: what the machine did to both cancels."""
 
+import textwrap
+
 import figures
 from table import number, times
 
@@ -25,7 +27,7 @@ def render(old, new):
             continue
         bases = [b for b in group["baselines"] if b != figures.BEST_PEER]
         yield ""
-        yield f"== {group['name']}: {group['title']}"
+        yield from textwrap.wrap(f"== {group['name']}: {group['title']}", 79)
         yield f"{'':27}{'old':>8} {'new':>8}" + (f"  x {bases[0]}" if bases else "")
         for entry in group["entries"]:
             other = figures.find(before, entry["label"])

@@ -11,7 +11,7 @@ import figures
 from figures import BEST_PEER
 from table import number
 
-POINTER = "serial, function pointer"
+POINTER = "serial by pointer"
 EIGHT = "floor, ring by eights"
 FUTEX = "floor, bare futex"
 

@@ -19,7 +19,7 @@ class Contender:
 
 CONTENDERS = [
     Contender("serial", "serial", "serial"),
-    Contender("serial_pointer", "serial", "serial, function pointer"),
+    Contender("serial_pointer", "serial", "serial by pointer"),
     Contender("floor", "floor", "floor"),
     Contender("numaperf", "ours", "numaperf"),
     Contender("numaperf_shared", "ours", "shared numaperf"),
@@ -105,14 +105,14 @@ def fork_join(quick):
     for workload, (ours, plain, others) in sizes.items():
         entries = [
             Entry("serial", "serial", workload, 1, ours),
-            Entry("serial, function pointer", "serial_pointer", workload, 1, ours),
+            Entry("serial by pointer", "serial_pointer", workload, 1, ours),
             *entries_of("numaperf", workload, (1, 2), (*ours, "form=fast")),
             *entries_of("numaperf", workload, (1, 2), (*plain, "form=plain"), " plain form"),
             *entries_of("numaperf_shared", workload, (1,), (*plain, "form=plain"), " plain"),
             *peers_of(workload, (1, 2), others),
         ]
         yield Group(workload, titles[workload], tuple(entries),
-                    ("serial, function pointer", BEST_PEER))
+                    ("serial by pointer", BEST_PEER))
 
 
 def submits(quick):

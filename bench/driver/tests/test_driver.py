@@ -159,12 +159,12 @@ class Programs(unittest.TestCase):
 
 class Goals(unittest.TestCase):
     def test_met_not_met_and_how_far(self):
-        fib = group(entry("serial, function pointer", "serial", [2.0, 2.0]),
+        fib = group(entry("serial by pointer", "serial", [2.0, 2.0]),
                     entry("numaperf, 1", "ours", [2.2, 2.2]),
                     entry("numaperf, 2", "ours", [2.2, 2.2], workers=2), name="fib")
         text = "\n".join(goals.render(result(fib)))
         self.assertIn("Fork/join, fast form: 1 of 2 met", text)
-        self.assertIn("1.100 (1.100 .. 1.100), <= 1.2 x serial, function pointer", text)
+        self.assertIn("1.100 (1.100 .. 1.100), <= 1.2 x serial by pointer", text)
         self.assertIn("<= 0.52 x numaperf, 1, off 1.92 x", text)
         self.assertNotIn("Parallel loops", text)
 
