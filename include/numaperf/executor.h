@@ -55,7 +55,8 @@ NP_API const char *np_worker_per_name(np_worker_per per);
 
 #define NP_WORKERS_NONE         (UINT32_MAX) /* for np_node_workers: no worker on this node */
 #define NP_SPARE_WORKERS_NONE   (UINT32_MAX)
-#define NP_SPIN_NONE            (UINT32_MAX) /* park at once */
+#define NP_SPIN_NONE            (UINT32_MAX)     /* park at once */
+#define NP_SPIN_BUSY            (UINT32_MAX - 1) /* never park: burns a CPU per worker */
 #define NP_MAX_WORKERS_PER_NODE 1024u
 
 typedef struct np_node_workers {
@@ -127,8 +128,11 @@ typedef struct np_executor_options {
     uint32_t spare_workers;
     /* Seats per node for callers' own threads (np_worker_run). 0: 4. NUMAPERF_GUEST_WORKERS=N */
     uint32_t guest_workers;
-    /* How long an idle worker looks for work before it sleeps. 0: 3,000; NP_SPIN_NONE: not at all.
-     * Ignored (none) where only one CPU can be used. NUMAPERF_SPIN_NS=N|none */
+    /* How long an idle worker looks for work before it sleeps, at most: a worker that looked in
+     * vain looks half as long the next time, down to not at all. 0: 3,000; NP_SPIN_NONE: never;
+     * NP_SPIN_BUSY: for ever (busy polling), for latencies below that of a wake-up, on CPUs that
+     * nobody else needs. Ignored (none) where only one CPU can be used.
+     * NUMAPERF_SPIN_NS=N|none|busy */
     uint32_t spin_ns;
 
     /*

@@ -12,18 +12,21 @@
 
 #include <numaperf/error.h>
 
-/* Sets the detail and returns `status`. */
-np_status npi_fail(np_status status, const char *format, ...) NP_PRINTF(2, 3);
+#include "base/placement.h"
+
+/* Sets the detail and returns `status`. Cold, as are all of these: the compiler moves what leads to
+ * them out of the way. */
+np_status npi_fail(np_status status, const char *format, ...) NP_PRINTF(2, 3) NPI_COLD;
 
 /* The same for a failed system call; appends ": call: strerror (errno N)" and keeps the errno. */
 np_status npi_fail_errno(np_status status, int error, const char *call, const char *format, ...)
-    NP_PRINTF(4, 5);
+    NP_PRINTF(4, 5) NPI_COLD;
 
 /* Puts "text: " in front of the detail that is set and returns `status`. */
-np_status npi_fail_more(np_status status, const char *format, ...) NP_PRINTF(2, 3);
+np_status npi_fail_more(np_status status, const char *format, ...) NP_PRINTF(2, 3) NPI_COLD;
 
 /* NP_ERR_NO_MEMORY with the number of bytes and what they were for. */
-np_status npi_fail_memory(size_t bytes, const char *what);
+np_status npi_fail_memory(size_t bytes, const char *what) NPI_COLD;
 
 /* A static analyser sees one file at a time: tell it that these return the failure they are given.
  */
@@ -35,7 +38,7 @@ np_status npi_fail_memory(size_t bytes, const char *what);
 #endif
 
 /* One line to the diagnostic handler, if there is one. */
-void npi_diagnose(np_severity severity, const char *format, ...) NP_PRINTF(2, 3);
+void npi_diagnose(np_severity severity, const char *format, ...) NP_PRINTF(2, 3) NPI_COLD;
 
 /*
  * Checks the size-first convention of option structs: true if `given` bytes at `options` can be

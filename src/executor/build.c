@@ -19,12 +19,12 @@ static np_status no_memory(const char *what)
 static np_status build_seat(npi_node *node, const npi_node_plan *plan, uint32_t seat)
 {
     np_executor *executor = node->executor;
-    npi_worker *worker = npi_arena_alloc(&node->arena, sizeof *worker, NPI_FALSE_SHARING);
+    npi_worker *worker = npi_node_seat(node, seat);
     npi_child *slots = npi_arena_alloc(&node->arena, NPI_DEQUE_CAPACITY * sizeof *slots,
                                        NPI_CACHE_LINE);
     np_atomic(uint64_t) *row = npi_arena_alloc(&node->arena, executor->node_count * sizeof *row,
                                                NPI_FALSE_SHARING);
-    if (worker == NULL || slots == NULL || row == NULL)
+    if (slots == NULL || row == NULL)
         return no_memory("the workers");
     npi_deque_init(&worker->deque, slots);
     npi_queue_init(&worker->queue, &node->arena, &node->pool, 0);
@@ -32,6 +32,8 @@ static np_status build_seat(npi_node *node, const npi_node_plan *plan, uint32_t 
     worker->executor = executor;
     worker->node = node;
     worker->seat = seat;
+    worker->spin.longest_ns = executor->settings.spin_ns;
+    worker->spin.now_ns = executor->settings.spin_ns;
     worker->cpu = NP_CPU_NONE;
     if (seat < node->regular) {
         worker->kind = NP_WORKER_REGULAR;
@@ -40,7 +42,6 @@ static np_status build_seat(npi_node *node, const npi_node_plan *plan, uint32_t 
     } else {
         worker->kind = seat < node->regular + node->spares ? NP_WORKER_SPARE : NP_WORKER_GUEST;
     }
-    node->seats[seat] = worker;
     return NP_OK;
 }
 
@@ -56,7 +57,7 @@ static void find_cache_mates(npi_node *node)
         if (npi_topology_cpu(topology, cpus[i])->last_cache != cache)
             node->one_cache = false;
     for (uint32_t seat = 0; seat < node->regular; seat++) {
-        npi_worker *worker = node->seats[seat];
+        npi_worker *worker = npi_node_seat(node, seat);
         if (node->one_cache || worker->cpu == NP_CPU_NONE) {
             worker->cache_begin = 0;
             worker->cache_end = node->one_cache ? node->regular : 0;
@@ -65,10 +66,10 @@ static void find_cache_mates(npi_node *node)
         int32_t own = npi_topology_cpu(topology, worker->cpu)->last_cache;
         uint32_t begin = seat, end = seat + 1;
         while (begin > 0 &&
-               npi_topology_cpu(topology, node->seats[begin - 1]->cpu)->last_cache == own)
+               npi_topology_cpu(topology, npi_node_seat(node, begin - 1)->cpu)->last_cache == own)
             begin--;
         while (end < node->regular &&
-               npi_topology_cpu(topology, node->seats[end]->cpu)->last_cache == own)
+               npi_topology_cpu(topology, npi_node_seat(node, end)->cpu)->last_cache == own)
             end++;
         worker->cache_begin = begin;
         worker->cache_end = end;
@@ -88,6 +89,9 @@ static np_status build_node(np_executor *executor, np_node_index index, const np
     node->index = index;
     node->regular = node_plan->workers;
     node->cpus = node_plan->cpus;
+    /* Half of what it could run at once: the other half is for those who make the work. */
+    uint32_t cpus = np_cpu_set_count(&node->cpus);
+    node->spinners = cpus > 3 ? cpus / 2 : 1;
     if (node->regular != 0) {
         node->spares = plan->settings.spare_workers;
         node->guests = plan->settings.guest_workers;
@@ -102,7 +106,7 @@ static np_status build_node(np_executor *executor, np_node_index index, const np
     npi_gate_init(node);
     if (seats == 0)
         return NP_OK;
-    node->seats = npi_alloc_array(seats, sizeof *node->seats, 0);
+    node->seats = npi_arena_alloc(&node->arena, seats * sizeof *node->seats, NPI_FALSE_SHARING);
     if (node->seats == NULL)
         return no_memory("the seats");
     for (uint32_t seat = 0; seat < seats; seat++) {
@@ -130,6 +134,8 @@ static np_status build_order(np_executor *executor, npi_node *node, np_node_inde
         node->order_tier[node->order_count++] = (uint8_t)npi_topology_node_tier_at(
             executor->topology, node->index, other->index);
     }
+    bool leaves = executor->settings.public_options.steal_policy != NP_STEAL_LOCAL_ONLY;
+    node->reach = leaves ? node->order_count : 1;
     return NP_OK;
 }
 
@@ -184,7 +190,7 @@ static np_status number_workers(np_executor *executor)
             npi_node *node = executor->nodes[i];
             uint32_t rank = 0;
             for (uint32_t seat = 0; seat < node->regular + node->spares + node->guests; seat++) {
-                npi_worker *worker = node->seats[seat];
+                npi_worker *worker = npi_node_seat(node, seat);
                 if ((int)worker->kind != kind)
                     continue;
                 char name[64];
@@ -234,7 +240,6 @@ np_status npi_executor_build(const np_topology *topology, const npi_plan *plan, 
 
 static void free_node(np_executor *executor, npi_node *node)
 {
-    npi_free_array(node->seats, node->regular + node->spares + node->guests, sizeof *node->seats);
     npi_free_array(node->order, executor->node_count, sizeof *node->order);
     npi_free_array(node->order_tier, executor->node_count, sizeof *node->order_tier);
     npi_arena_destroy(&node->arena);

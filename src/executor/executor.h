@@ -46,22 +46,26 @@ typedef struct npi_gate_memory {
 struct npi_node {
     npi_inbox inbox;
     npi_sleepers sleepers;
+
+    /* Constant after create, but for seat_limit. The line that every way through a node reads. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_executor *executor;
+    npi_worker *seats; /* regular + spares + guests */
+    npi_node **order;  /* nodes with workers by closeness, itself first */
+    uint32_t order_count;
+    uint32_t reach;   /* of them its workers may take from: only itself under LOCAL_ONLY */
+    uint32_t regular; /* regular workers; 0: this node is not used */
     /* Seats in use or once used: thieves look at seats below it. Raised under seat_lock. */
     np_atomic(uint32_t) seat_limit;
-
-    /* Constant after create. */
-    np_executor *executor;
+    uint32_t spinners; /* no more of its workers than this spin before they sleep */
     np_node_id id;
     np_node_index index;
-    uint32_t regular;    /* regular workers; 0: this node is not used */
+    bool one_cache; /* all its CPUs share one last-level cache */
+
+    /* Constant after create, and rarely needed. */
     uint32_t spares;     /* seats for spare workers, after the regular ones */
     uint32_t guests;     /* seats for guest workers, after the spare ones */
-    npi_worker **seats;  /* regular + spares + guests */
-    npi_node **order;    /* nodes with workers by closeness, itself first */
     uint8_t *order_tier; /* np_tier of each */
-    uint32_t order_count;
-    bool one_cache;  /* all its CPUs share one last-level cache */
-    np_cpu_set cpus; /* what its workers may use */
+    np_cpu_set cpus;     /* what its workers may use */
     npi_arena arena;
     npi_segment_pool pool;
 
@@ -75,9 +79,8 @@ struct npi_node {
     np_atomic(uint64_t) gate_threshold; /* queued tasks that open it; written under gate_lock */
     np_atomic(uint64_t) taken_away;     /* cells of preferred tasks that other nodes took */
 
-    /* Counts by threads that are not workers (read-modify-write; they are slow paths). */
+    /* Counted by threads that are not workers (read-modify-write; a slow path). */
     np_atomic(uint64_t) outside_discarded;
-    np_atomic(uint64_t) outside_wakes;
 };
 
 /* --- a worker ------------------------------------------------------------------------------ */
@@ -109,6 +112,13 @@ typedef struct npi_loop_memory {
 /* State of a spare or guest seat, by seat_lock. */
 enum { NPI_SEAT_EMPTY = 0, NPI_SEAT_ACTIVE, NPI_SEAT_RETIRING };
 
+/* How long it looks for work before it sleeps: see worker.c. */
+typedef struct npi_spin {
+    uint32_t longest_ns; /* the option; 0: never; NP_SPIN_BUSY: always */
+    uint32_t now_ns;     /* what it has learned */
+    uint32_t asleep;     /* sleeps since it stopped trying */
+} npi_spin;
+
 struct np_worker {
     npi_deque deque; /* first: numaperf/detail/fork.h */
     npi_queue queue; /* producer: this worker; first in, first out */
@@ -123,7 +133,6 @@ struct np_worker {
     uint32_t seat_cursor;
     uint32_t blocking_depth;
     bool deque_local;  /* the deque's local bit */
-    bool armed;        /* it is the watcher of the gate */
     uintptr_t deep;    /* below these addresses its stack is half full, */
     uintptr_t deepest; /* ... all but full (npi_worker_help) */
     npi_random random;
@@ -131,15 +140,19 @@ struct np_worker {
     npi_counters counters;
     np_atomic(uint64_t) ended; /* executed + discarded; release, see idle.c */
 
-    /* Written when it goes to sleep, wakes or is woken; read by all who look for work. */
+    /* What it reads first when it wakes, in one line. Others write the token, and only when it
+     * sleeps or waits. */
     NPI_ALIGNED(NPI_FALSE_SHARING) npi_token token;
     np_atomic(uint32_t) activity; /* npi_worker_state: the owner writes */
-
-    /* Constant; read at every submit and every look for work. */
-    NPI_ALIGNED(NPI_FALSE_SHARING) np_executor *executor;
+    np_executor *executor;        /* constant, as the next three */
     npi_node *node;
     uint32_t seat;  /* within the node */
     uint32_t index; /* within the executor */
+    npi_spin spin;  /* the owner's; worker.c */
+    bool armed;     /* the owner's: it is the watcher of the gate */
+
+    /* Constant. */
+    NPI_ALIGNED(NPI_FALSE_SHARING) npi_child *slots;
     np_worker_kind kind;
     int32_t cpu;                     /* wanted; NP_CPU_NONE: the node's set */
     uint32_t cache_begin, cache_end; /* seats whose CPU shares its last-level cache */
@@ -229,7 +242,7 @@ static inline npi_worker *npi_worker_of(const np_executor *executor)
 
 static inline npi_worker *npi_node_seat(npi_node *node, uint32_t seat)
 {
-    return node->seats[seat];
+    return &node->seats[seat];
 }
 
 /* NP_ERR_INVALID_ARGUMENT for NULL, NP_ERR_FORKED in a forked child. */
@@ -249,9 +262,13 @@ typedef struct npi_work {
 } npi_work;
 
 /* Own queue and own inbox: what a busy worker takes next, without looking at anybody else. */
-bool npi_find_local(npi_worker *worker, npi_task *out);
+NPI_HOT bool npi_find_local(npi_worker *worker, npi_task *out);
+/* The inbox of its node alone: what a worker that has slept was most likely woken for. */
+NPI_HOT bool npi_find_inbox(npi_worker *worker, npi_task *out);
+/* Before it: asks for the cache lines that it will touch, all at once. */
+NPI_HOT void npi_find_prefetch(npi_worker *worker);
 /* Everything the worker may take, nearest first. */
-npi_found npi_find_anywhere(npi_worker *worker, npi_work *out);
+NPI_HOT npi_found npi_find_anywhere(npi_worker *worker, npi_work *out);
 /* The oldest of its own shared children: while it waits inside a task. */
 bool npi_find_own_child(npi_worker *worker, npi_work *out);
 /* The children of one victim. */
@@ -272,12 +289,13 @@ typedef struct npi_look {
 
 /*
  * Loads only: is there anything a worker of `node` may take? The one list of sources.
- * Owners whose children are all private are told (hungry) that somebody would take one.
+ * Owners whose children are all private are told (hungry) that somebody would take one. Seats that
+ * sleep are passed over, and so is `bare`, a worker whose own queue and deque the caller knows to
+ * be empty (NULL: none).
  */
-npi_look npi_sources_look(npi_node *node);
-/* The same for one place of the node's order (0: itself), which has so many places that count. */
-npi_look npi_sources_look_at(npi_node *node, uint32_t place);
-uint32_t npi_sources_reach(npi_node *node);
+npi_look npi_sources_look(npi_node *node, const npi_worker *bare);
+/* The same for one place of the node's order (0: itself), below node->reach. */
+NPI_HOT npi_look npi_sources_look_at(npi_node *node, uint32_t place, const npi_worker *bare);
 
 /* --- depth.c: how much is queued --------------------------------------------------------- */
 
@@ -298,11 +316,12 @@ void npi_gate_init(npi_node *home);
 /* --- wakeup.c: who is woken ------------------------------------------------------------------ */
 
 /* After a task was made findable at `home`; fences itself. */
-void npi_wake_for_task(npi_node *home, np_task_affinity affinity, npi_worker *self);
+NPI_HOT void npi_wake_for_task(npi_node *home, np_task_affinity affinity, npi_worker *self);
 /* After children were shared by a worker of `home`. */
 void npi_wake_for_child(npi_node *home, npi_worker *self);
-/* The duty of whoever leaves `searching` last: fences, looks from `node`, wakes the next. */
-void npi_wake_next(npi_node *node, npi_worker *self);
+/* The duty of whoever leaves `searching` last: fences, looks from `node`, wakes the next. `bare`:
+ * self has nothing queued or shared itself. */
+NPI_HOT void npi_wake_next(npi_node *node, npi_worker *self, bool bare);
 
 /* --- trim.c: memory of queues that were long ------------------------------------------------ */
 

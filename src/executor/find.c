@@ -24,6 +24,17 @@ static bool take_from_lanes(npi_worker *worker, npi_node *node, unsigned kinds, 
 
 /* --- other workers ------------------------------------------------------------------------- */
 
+/* Bits: seats word * 64 .. of begin .. end - 1 that are awake (npi_sleepers_awake). */
+static inline uint64_t awake_seats(npi_node *node, uint32_t word, uint32_t begin, uint32_t end)
+{
+    uint64_t seats = npi_sleepers_awake(&node->sleepers, word);
+    if (begin > word * 64)
+        seats &= ~UINT64_C(0) << (begin - word * 64);
+    if (end < (word + 1) * 64)
+        seats &= (UINT64_C(1) << (end - word * 64)) - 1;
+    return seats;
+}
+
 static np_tier tier_within(const npi_worker *worker, const npi_worker *victim)
 {
     if (worker->node->one_cache)
@@ -78,23 +89,38 @@ static bool take_queued(npi_worker *worker, npi_worker *victim, np_tier tier, np
     return true;
 }
 
-/* Seats begin .. end - 1 of one node, from a random one on. */
+/* Seats begin .. end - 1 of one node in order. */
+static npi_found visit_range(npi_worker *worker, npi_node *node, uint32_t begin, uint32_t end,
+                             bool tasks, np_tier other_tier, npi_work *out)
+{
+    for (uint32_t word = begin / 64; word * 64 < end; word++) {
+        for (uint64_t left = awake_seats(node, word, begin, end); left != 0; left &= left - 1) {
+            npi_worker *victim = npi_node_seat(node, word * 64 + (uint32_t)__builtin_ctzll(left));
+            if (victim == worker)
+                continue;
+            np_tier tier = node == worker->node ? tier_within(worker, victim) : other_tier;
+            if (take_child(worker, victim, tier, out))
+                return NPI_FOUND_CHILD;
+            if (tasks && take_queued(worker, victim, tier, &out->task))
+                return NPI_FOUND_TASK;
+        }
+    }
+    return NPI_FOUND_NOTHING;
+}
+
+/* The same from a random one on. */
 static npi_found visit_seats(npi_worker *worker, npi_node *node, uint32_t begin, uint32_t end,
                              bool tasks, np_tier other_tier, npi_work *out)
 {
-    uint32_t count = end > begin ? end - begin : 0;
-    uint32_t seat = count > 1 ? begin + npi_random_below(&worker->random, count) : begin;
-    for (uint32_t i = 0; i < count; i++, seat = seat + 1 == end ? begin : seat + 1) {
-        npi_worker *victim = npi_node_seat(node, seat);
-        if (victim == worker)
-            continue;
-        np_tier tier = node == worker->node ? tier_within(worker, victim) : other_tier;
-        if (take_child(worker, victim, tier, out))
-            return NPI_FOUND_CHILD;
-        if (tasks && take_queued(worker, victim, tier, &out->task))
-            return NPI_FOUND_TASK;
-    }
-    return NPI_FOUND_NOTHING;
+    if (end <= begin)
+        return NPI_FOUND_NOTHING;
+    uint32_t start = begin;
+    if (end - begin > 1)
+        start += npi_random_below(&worker->random, end - begin);
+    npi_found found = visit_range(worker, node, start, end, tasks, other_tier, out);
+    if (found == NPI_FOUND_NOTHING && start != begin)
+        found = visit_range(worker, node, begin, start, tasks, other_tier, out);
+    return found;
 }
 
 /* One sibling's queue in turn: its owner may be busy for ever, or gone. */
@@ -118,6 +144,31 @@ bool npi_find_local(npi_worker *worker, npi_task *out)
     return turn != 0 && take_from_lanes(worker, worker->node, NPI_MASK_ALL, out);
 }
 
+bool npi_find_inbox(npi_worker *worker, npi_task *out)
+{
+    return take_from_lanes(worker, worker->node, NPI_MASK_ALL, out);
+}
+
+void npi_find_prefetch(npi_worker *worker)
+{
+    npi_node *node = worker->node;
+    NPI_PREFETCH(&node->sleepers);
+    NPI_PREFETCH(&node->executor);
+    NPI_PREFETCH(&node->inbox.count);
+    NPI_PREFETCH(&node->inbox.list);
+    NPI_PREFETCH(&worker->executor->closed); /* and stopping, discarding */
+    NPI_PREFETCH(&worker->executor->sleeping);
+    NPI_PREFETCH(&worker->frame);
+    NPI_PREFETCH(&worker->deque);
+    /* Most likely the lane that had something the last time. */
+    uint32_t cursor = worker->lane_cursor;
+    if (cursor != 0 && cursor <= npi_inbox_lanes(&node->inbox)) {
+        npi_queue *queue = &node->inbox.list[cursor - 1]->queue;
+        NPI_PREFETCH(&queue->head);
+        NPI_PREFETCH(&queue->tail);
+    }
+}
+
 static npi_found visit_siblings(npi_worker *worker, npi_work *out)
 {
     npi_node *node = worker->node;
@@ -139,10 +190,19 @@ static bool tasks_behind_gate(npi_node *node)
     if (npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED))
         return true;
     uint32_t limit = npi_load_acquire(&node->seat_limit);
-    for (uint32_t seat = 0; seat < limit; seat++)
-        if (!npi_queue_is_empty(&npi_node_seat(node, seat)->queue))
-            return true;
+    for (uint32_t word = 0; word * 64 < limit; word++)
+        for (uint64_t left = awake_seats(node, word, 0, limit); left != 0; left &= left - 1) {
+            uint32_t seat = word * 64 + (uint32_t)__builtin_ctzll(left);
+            if (!npi_queue_is_empty(&npi_node_seat(node, seat)->queue))
+                return true;
+        }
     return false;
+}
+
+/* All its workers sleep: what is queued there is theirs, and who queued it wakes one of them. */
+static bool sleeps(npi_node *node)
+{
+    return npi_sleepers_all(&node->sleepers, node->regular);
 }
 
 static npi_gate ask_gate(npi_worker *worker, npi_node *home)
@@ -171,6 +231,9 @@ static npi_found count_away(npi_worker *worker, npi_node *home, np_tier tier, np
 
 static npi_found visit_node(npi_worker *worker, npi_node *node, np_tier tier, npi_work *out)
 {
+    if (sleeps(node)) /* but a guest or a spare worker there may be awake */
+        return visit_seats(worker, node, node->regular, npi_load_acquire(&node->seat_limit), false,
+                           tier, out);
     if (take_from_lanes(worker, node, NPI_MASK_ANY, &out->task))
         return count_away(worker, node, tier, NP_COUNTER_AWAY_ANY, true, false, out);
 
@@ -225,28 +288,35 @@ typedef struct seats_look {
     bool queued;
 } seats_look;
 
-static seats_look look_at_seats(npi_node *node)
+static void look_at_seat(npi_worker *victim, seats_look *look)
+{
+    if (npi_deque_has_shared(&victim->deque, true)) {
+        look->children = true;
+        look->open_children |= npi_deque_has_shared(&victim->deque, false);
+    } else if (npi_load_relaxed(&victim->activity) == NPI_WORKER_AWAKE) {
+        npi_deque_ask(&victim->deque);
+    }
+    look->queued |= !npi_queue_is_empty(&victim->queue);
+}
+
+static seats_look look_at_seats(npi_node *node, const npi_worker *bare)
 {
     uint32_t limit = npi_load_acquire(&node->seat_limit);
     seats_look look = {false, false, false};
-    for (uint32_t seat = 0; seat < limit; seat++) {
-        npi_worker *victim = npi_node_seat(node, seat);
-        if (npi_deque_has_shared(&victim->deque, true)) {
-            look.children = true;
-            look.open_children |= npi_deque_has_shared(&victim->deque, false);
-        } else if (npi_load_relaxed(&victim->activity) == NPI_WORKER_AWAKE) {
-            npi_deque_ask(&victim->deque);
+    for (uint32_t word = 0; word * 64 < limit; word++)
+        for (uint64_t left = awake_seats(node, word, 0, limit); left != 0; left &= left - 1) {
+            npi_worker *victim = npi_node_seat(node, word * 64 + (uint32_t)__builtin_ctzll(left));
+            if (victim != bare)
+                look_at_seat(victim, &look);
         }
-        look.queued |= !npi_queue_is_empty(&victim->queue);
-    }
     return look;
 }
 
-static npi_look look_at_home(npi_node *node)
+static npi_look look_at_home(npi_node *node, const npi_worker *bare)
 {
     /* Everything is looked at, though one find would do for a worker of this node: whoever asks on
      * behalf of others must know whether any of it may leave. */
-    seats_look seats = look_at_seats(node);
+    seats_look seats = look_at_seats(node, bare);
     bool open = seats.open_children || npi_inbox_holds(&node->inbox, NPI_MASK_ANY);
     bool gated = seats.queued || npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED);
     bool work = open || gated || seats.children || npi_inbox_holds(&node->inbox, NPI_MASK_STRICT);
@@ -256,8 +326,12 @@ static npi_look look_at_home(npi_node *node)
 static npi_look look_abroad(npi_node *other, np_steal_policy policy)
 {
     npi_look look = {NPI_LOOK_WORK, other, true, false};
-    if (npi_inbox_holds(&other->inbox, NPI_MASK_ANY) || look_at_seats(other).open_children)
+    bool asleep = sleeps(other);
+    if ((!asleep && npi_inbox_holds(&other->inbox, NPI_MASK_ANY)) ||
+        look_at_seats(other, NULL).open_children)
         return look;
+    if (asleep)
+        return (npi_look){NPI_LOOK_NOTHING, other, false, false};
     look.gated = policy != NP_STEAL_ANY;
     if (!tasks_behind_gate(other))
         look.kind = NPI_LOOK_NOTHING;
@@ -266,25 +340,18 @@ static npi_look look_abroad(npi_node *other, np_steal_policy policy)
     return look;
 }
 
-uint32_t npi_sources_reach(npi_node *node)
-{
-    np_steal_policy policy = node->executor->settings.public_options.steal_policy;
-    return policy == NP_STEAL_LOCAL_ONLY ? 1 : node->order_count;
-}
-
-npi_look npi_sources_look_at(npi_node *node, uint32_t place)
+npi_look npi_sources_look_at(npi_node *node, uint32_t place, const npi_worker *bare)
 {
     if (place == 0)
-        return look_at_home(node);
+        return look_at_home(node, bare);
     return look_abroad(node->order[place], node->executor->settings.public_options.steal_policy);
 }
 
-npi_look npi_sources_look(npi_node *node)
+npi_look npi_sources_look(npi_node *node, const npi_worker *bare)
 {
-    npi_look best = look_at_home(node);
-    uint32_t reach = npi_sources_reach(node);
-    for (uint32_t place = 1; best.kind != NPI_LOOK_WORK && place < reach; place++) {
-        npi_look look = npi_sources_look_at(node, place);
+    npi_look best = look_at_home(node, bare);
+    for (uint32_t place = 1; best.kind != NPI_LOOK_WORK && place < node->reach; place++) {
+        npi_look look = npi_sources_look_at(node, place, bare);
         if (look.kind > best.kind)
             best = look;
     }

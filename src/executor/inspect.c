@@ -180,7 +180,7 @@ size_t np_executor_describe(const np_executor *executor, char *buffer, size_t ca
         npi_text_add(&text, "  node %d: %u workers, up to %u spare and %u guest workers\n",
                      (int)node->id, node->regular, node->spares, node->guests);
         for (uint32_t seat = 0; seat < node->regular; seat++)
-            describe_worker(&text, node->seats[seat]);
+            describe_worker(&text, npi_node_seat(node, seat));
     }
     return text.length;
 }

@@ -167,6 +167,23 @@ static np_status read_names(np_executor_options *options)
     return status;
 }
 
+static np_status read_spin(uint32_t *spin_ns)
+{
+    const char *text = npi_os_environment("NUMAPERF_SPIN_NS");
+    uint64_t value = NP_SPIN_BUSY;
+    if (text == NULL)
+        return NP_OK;
+    if (strcmp(text, "none") == 0)
+        value = NP_SPIN_NONE;
+    else if (strcmp(text, "busy") != 0 && !parse_number(text, 1, NPI_SPIN_NS_MAX, &value))
+        return npi_fail(NP_ERR_ENVIRONMENT,
+                        "NUMAPERF_SPIN_NS=\"%s\": a number from 1 to %u, none or busy is wanted",
+                        text, NPI_SPIN_NS_MAX);
+    if (*spin_ns == 0)
+        *spin_ns = (uint32_t)value;
+    return NP_OK;
+}
+
 static np_status read_numbers(np_executor_options *options)
 {
     uint64_t stack = options->stack_size;
@@ -181,7 +198,7 @@ static np_status read_numbers(np_executor_options *options)
         status = read_number32("NUMAPERF_GUEST_WORKERS", 1, NPI_GUESTS_MAX, false,
                                &options->guest_workers);
     if (status == NP_OK)
-        status = read_number32("NUMAPERF_SPIN_NS", 1, NPI_SPIN_NS_MAX, true, &options->spin_ns);
+        status = read_spin(&options->spin_ns);
     if (status == NP_OK)
         status = read_number32("NUMAPERF_GATE_BACKLOG", 1, UINT32_MAX - 1, false,
                                &options->gate_backlog);
@@ -340,7 +357,8 @@ static np_status check(const np_executor_options *o)
     if (status == NP_OK)
         status = check_most("guest_workers", o->guest_workers, NPI_GUESTS_MAX);
     if (status == NP_OK)
-        status = check_most("spin_ns", or_zero(o->spin_ns), NPI_SPIN_NS_MAX);
+        status = check_most("spin_ns", o->spin_ns == NP_SPIN_BUSY ? 0 : or_zero(o->spin_ns),
+                            NPI_SPIN_NS_MAX);
     if (status != NP_OK)
         return status;
     if (o->cpus != NULL && np_cpu_set_is_empty(o->cpus))

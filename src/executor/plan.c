@@ -215,8 +215,9 @@ static void settle(const np_topology *topology, const np_executor_options *optio
     bool one_cpu = quota != 0 && quota <= 1000;
     if (npi_os_affinity_get(&usable) == 0 && np_cpu_set_count(&usable) <= 1)
         one_cpu = true;
-    uint32_t spin = options->spin_ns == 0 ? 3000 : options->spin_ns;
-    settings->spin_ns = one_cpu || spin == NP_SPIN_NONE ? 0 : spin;
+    settings->spin_ns = options->spin_ns == 0 ? 3000 : options->spin_ns;
+    if (one_cpu || options->spin_ns == NP_SPIN_NONE)
+        settings->spin_ns = 0;
 }
 
 static np_status check_strict(const np_topology *topology, const np_executor_options *options)

@@ -12,7 +12,7 @@ static void fill_node(np_stats *stats, npi_node *node)
     out->queued = npi_node_queued(node);
     out->outside[NP_COUNTER_SUBMITTED] = npi_inbox_accepted_outside(&node->inbox);
     out->outside[NP_COUNTER_DISCARDED] = npi_load_relaxed(&node->outside_discarded);
-    out->outside[NP_COUNTER_WAKES] = npi_load_relaxed(&node->outside_wakes);
+    out->outside[NP_COUNTER_WAKES] = npi_load_relaxed(&node->sleepers.outside_wakes);
 }
 
 np_status np_stats_snapshot(const np_executor *given, np_stats **out)

@@ -23,12 +23,12 @@ static bool wake_one(npi_node *node, npi_worker *self)
         if (self != NULL)
             npi_count(&self->counters, NP_COUNTER_WAKES, 1);
         else
-            npi_fetch_add_relaxed(&node->outside_wakes, (uint64_t)1);
+            npi_fetch_add_relaxed(&node->sleepers.outside_wakes, (uint64_t)1);
         npi_token_give(&npi_node_seat(node, seat)->token);
         return true;
     }
     if (duty)
-        npi_wake_next(node, self);
+        npi_wake_next(node, self, false);
     return false;
 }
 
@@ -57,7 +57,7 @@ static bool wake_near(npi_node *home, bool may_leave, bool gated, npi_worker *se
     if (gated && policy != NP_STEAL_ANY && npi_load_relaxed(&executor->armed) != 0 &&
         !npi_gate_backlog(home))
         return false;
-    for (uint32_t place = 1; place < npi_sources_reach(home); place++)
+    for (uint32_t place = 1; place < home->reach; place++)
         if (alert(home->order[place], self))
             return true;
     return false;
@@ -80,17 +80,17 @@ void npi_wake_for_child(npi_node *home, npi_worker *self)
     (void)wake_near(home, !self->deque_local, false, self);
 }
 
-void npi_wake_next(npi_node *node, npi_worker *self)
+void npi_wake_next(npi_node *node, npi_worker *self, bool bare)
 {
     np_executor *executor = node->executor;
     /* Partner: the fence of a waker that saw `searching` raised and left the work to us. */
     npi_fence_seq_cst();
     /* Several may have left us work, each of another kind and place: what lies at one node and
      * finds nobody must not hide what lies at the next. Who is woken looks at all of it again. */
-    for (uint32_t place = 0; place < npi_sources_reach(node); place++) {
+    for (uint32_t place = 0; place < node->reach; place++) {
         if (npi_load_relaxed(&executor->sleeping) == 0)
             return;
-        npi_look look = npi_sources_look_at(node, place);
+        npi_look look = npi_sources_look_at(node, place, bare ? self : NULL);
         if (look.kind == NPI_LOOK_NOTHING ||
             (look.kind == NPI_LOOK_REFUSED && npi_load_relaxed(&executor->armed) != 0))
             continue;

@@ -14,11 +14,13 @@ static void set_activity(npi_worker *worker, npi_worker_state state)
     npi_store_relaxed(&worker->activity, (uint32_t)state); /* for snapshots and hungry thieves */
 }
 
-/* Out of `searching`, with work or without: the last one makes sure that nothing was left to it. */
+/* Out of `searching`, with work or without: the last one makes sure that nothing was left to it.
+ * What it found is no longer in a queue of its own (npi_find_anywhere takes from those first, and
+ * looked there until they were empty before the search began). */
 static void stop_searching(npi_worker *worker)
 {
     if (npi_sleepers_search_end(&worker->node->sleepers))
-        npi_wake_next(worker->node, worker);
+        npi_wake_next(worker->node, worker, true);
     /*
      * Sleepers asked only those who were busy then: from now on this worker is one of them.
      *
@@ -76,12 +78,15 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
     set_activity(worker, NPI_WORKER_PARKED);
     /* Raised before it can be claimed, and so lowered: the sum never falls below those asleep. */
     npi_fetch_add_relaxed(&executor->sleeping, 1u);
+    /* Others pass over a seat in the set: it has nothing that they could take (npi_sleepers_awake).
+     */
+    NPI_CHECK(npi_queue_is_empty(&worker->queue) && !npi_deque_has_shared(&worker->deque, true));
     npi_sleepers_enter(sleepers, worker->seat);
     (void)npi_sleepers_search_end(sleepers); /* it looks below, whether last or not */
     /* Partners: the fences of npi_wake_for_task, npi_wake_for_child, npi_wake_next; and that of
      * npi_idle_wait. */
     npi_fence_heavy();
-    npi_look look = npi_sources_look(worker->node);
+    npi_look look = npi_sources_look(worker->node, worker);
     bool late = false;
     if (look.kind != NPI_LOOK_WORK && !until(worker, context)) {
         if (npi_load_relaxed(&executor->idle_waiters) != 0)
@@ -91,30 +96,77 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
         uint64_t end = arm(worker, &look, deadline);
         npi_count(&worker->counters, NP_COUNTER_PARKS, 1);
         late = !npi_token_wait(&worker->token, end) && end == deadline;
+        npi_find_prefetch(worker);
     }
     leave_set(worker);
     disarm(worker);
     return late;
 }
 
+/* --- looking before sleeping -------------------------------------------------------------------
+ *
+ * Spinning pays when the next task comes sooner than a sleep and its wake-up take; otherwise it
+ * burns CPU and, worse, the right to preempt the submitter when it is woken. Which of the two is
+ * the case each worker learns for itself: in vain, and the next spin is half as long, down to none;
+ * with success, and it is as long as the option allows again. Having stopped, it tries again once
+ * in TRY_AGAIN sleeps. No more than node->spinners workers of a node spin at a time.
+ */
+#define SPIN_LEAST_NS 400u
+#define TRY_AGAIN     32u
+
+static uint32_t spin_budget(npi_worker *worker)
+{
+    npi_spin *spin = &worker->spin;
+    if (spin->longest_ns == 0 ||
+        npi_sleepers_searchers(&worker->node->sleepers) > worker->node->spinners)
+        return 0;
+    if (spin->now_ns == 0 && ++spin->asleep % TRY_AGAIN == 0)
+        return spin->longest_ns;
+    return spin->now_ns;
+}
+
+static void spin_learn(npi_spin *spin, bool paid)
+{
+    if (paid)
+        spin->now_ns = spin->longest_ns;
+    else
+        spin->now_ns = spin->now_ns / 2 < SPIN_LEAST_NS ? 0 : spin->now_ns / 2;
+}
+
+/* NP_SPIN_BUSY: never sleeps, so it does here what others do on their way to sleep. */
+static npi_found spin_for_ever(npi_worker *worker, npi_until_fn until, void *context,
+                               uint64_t deadline, npi_work *out)
+{
+    np_executor *executor = worker->executor;
+    for (;;) {
+        npi_found found = npi_find_anywhere(worker, out);
+        if (found != NPI_FOUND_NOTHING || until(worker, context))
+            return found;
+        /* No fence: it looks again and again. */
+        if (npi_load_relaxed(&executor->idle_waiters) != 0)
+            npi_idle_check(executor);
+        if (deadline != NPI_NO_DEADLINE && npi_os_now() >= deadline)
+            return NPI_FOUND_NOTHING;
+        npi_cpu_relax();
+    }
+}
+
 static npi_found spin_for_work(npi_worker *worker, npi_until_fn until, void *context, npi_work *out)
 {
-    uint32_t spin_ns = worker->executor->settings.spin_ns;
-    uint64_t end = 0;
-    for (;;) {
+    npi_found found = npi_find_anywhere(worker, out);
+    uint32_t budget = found == NPI_FOUND_NOTHING ? spin_budget(worker) : 0;
+    if (budget == 0)
+        return found;
+    uint64_t end = npi_os_now() + budget;
+    do {
+        for (unsigned i = 0; i < 2; i++)
+            npi_cpu_relax();
         if (until(worker, context))
             return NPI_FOUND_NOTHING;
-        npi_found found = npi_find_anywhere(worker, out);
-        if (found != NPI_FOUND_NOTHING || spin_ns == 0)
-            return found;
-        uint64_t now = npi_os_now();
-        if (end == 0)
-            end = now + spin_ns;
-        else if (now >= end)
-            return NPI_FOUND_NOTHING;
-        for (unsigned i = 0; i < 4; i++)
-            npi_cpu_relax();
-    }
+        found = npi_find_anywhere(worker, out);
+    } while (found == NPI_FOUND_NOTHING && npi_os_now() < end);
+    spin_learn(&worker->spin, found != NPI_FOUND_NOTHING);
+    return found;
 }
 
 /* A wait that may run nothing: sleeps on the token alone, outside the set of sleepers. */
@@ -136,17 +188,24 @@ npi_found npi_worker_search(npi_worker *worker, npi_until_fn until, void *contex
     }
     npi_count(&worker->counters, NP_COUNTER_SEARCHES, 1);
     npi_sleepers_search_begin(&worker->node->sleepers);
-    for (;;) {
-        npi_found found = spin_for_work(worker, until, context, out);
-        if (found != NPI_FOUND_NOTHING || until(worker, context)) {
-            stop_searching(worker);
-            return found;
-        }
-        if (sleep_unless_needed(worker, until, context, deadline)) {
-            stop_searching(worker);
-            return NPI_FOUND_NOTHING;
+    npi_found found = NPI_FOUND_NOTHING;
+    if (worker->spin.longest_ns == NP_SPIN_BUSY) {
+        found = spin_for_ever(worker, until, context, deadline, out);
+        stop_searching(worker);
+        return found;
+    }
+    while (!until(worker, context)) {
+        found = spin_for_work(worker, until, context, out);
+        if (found != NPI_FOUND_NOTHING || until(worker, context) ||
+            sleep_unless_needed(worker, until, context, deadline) || until(worker, context))
+            break;
+        if (npi_find_inbox(worker, &out->task)) {
+            found = NPI_FOUND_TASK;
+            break;
         }
     }
+    stop_searching(worker);
+    return found;
 }
 
 void npi_worker_run_found(npi_worker *worker, npi_found found, npi_work *work)

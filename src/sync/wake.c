@@ -32,6 +32,7 @@ void npi_sleepers_init(npi_sleepers *sleepers, uint32_t seats)
 {
     NPI_INVARIANT(seats <= NPI_SEATS_PER_NODE_MAX);
     npi_atomic_init(&sleepers->searching, 0u);
+    npi_atomic_init(&sleepers->outside_wakes, (uint64_t)0);
     sleepers->words = (seats + 63) / 64;
     for (uint32_t i = 0; i < NPI_SLEEPER_WORDS; i++)
         npi_atomic_init(&sleepers->asleep[i], (uint64_t)0);

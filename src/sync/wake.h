@@ -28,6 +28,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "base/placement.h"
 #include "os/os.h"
 
 /* --- one worker's token ------------------------------------------------------------------- */
@@ -59,7 +60,7 @@ static inline void npi_token_give(npi_token *token)
 }
 
 /* Owner: sleeps until a token is given, and takes it; false when the deadline passed first. */
-bool npi_token_wait(npi_token *token, uint64_t deadline);
+NPI_HOT bool npi_token_wait(npi_token *token, uint64_t deadline);
 
 /* Owner: takes a token that may have been given, without sleeping. */
 static inline void npi_token_clear(npi_token *token)
@@ -83,6 +84,8 @@ typedef struct npi_sleepers {
     /* Raised and lowered by the node's workers, and by wakers on their behalf. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) searching;
     uint32_t words; /* in use; constant after init */
+    /* Wakes by threads that are not workers: here because they write the line anyway. */
+    np_atomic(uint64_t) outside_wakes;
     /* Bit = seat. Set by the seat's worker; cleared by it or by the one waker that claims it. */
     np_atomic(uint64_t) asleep[NPI_SLEEPER_WORDS];
 } npi_sleepers;
@@ -102,6 +105,10 @@ static inline void npi_sleepers_enter(npi_sleepers *sleepers, uint32_t seat)
 static inline bool npi_sleepers_leave(npi_sleepers *sleepers, uint32_t seat)
 {
     uint64_t bit = UINT64_C(1) << seat % 64;
+    /* Acquire: pairs with the waker's swap in npi_sleepers_claim. Only a waker clears the bit while
+     * its worker sleeps, so a bit that is gone needs no swap of ours. */
+    if ((npi_load_acquire(&sleepers->asleep[seat / 64]) & bit) == 0)
+        return false;
     return (npi_fetch_and_acq_rel(&sleepers->asleep[seat / 64], ~bit) & bit) != 0;
 }
 
@@ -113,7 +120,7 @@ static inline bool npi_sleepers_leave(npi_sleepers *sleepers, uint32_t seat)
  * so that the claimed worker, which may be awake already, never lowers what has not been raised
  * yet.
  */
-uint32_t npi_sleepers_claim(npi_sleepers *sleepers, bool *duty);
+NPI_HOT uint32_t npi_sleepers_claim(npi_sleepers *sleepers, bool *duty);
 
 static inline bool npi_sleepers_any(npi_sleepers *sleepers)
 {
@@ -123,6 +130,35 @@ static inline bool npi_sleepers_any(npi_sleepers *sleepers)
     return false;
 }
 
+/*
+ * Those of 64 seats, from word * 64 on, that are not in the set. Whoever looks for work may pass
+ * over the others: a worker that enters the set has neither queued tasks nor shared children, and
+ * nobody else can give it any. Behind a fence this is as good as looking at each of them:
+ *
+ *      a worker going to sleep             a seat's worker that has left the set
+ *      -----------------------             -------------------------------------
+ *      enters the set                      (its bit was cleared, by itself or by its waker)
+ *                                          makes work findable
+ *      FENCE                               FENCE
+ *      looks at the bits of the seats      looks at the set
+ *
+ * If the left one reads the bit from before it was cleared, the right one sees the left one asleep.
+ */
+static inline uint64_t npi_sleepers_awake(npi_sleepers *sleepers, uint32_t word)
+{
+    return ~npi_load_relaxed(&sleepers->asleep[word]);
+}
+
+/* True: the first `count` seats are all in the set. */
+static inline bool npi_sleepers_all(npi_sleepers *sleepers, uint32_t count)
+{
+    for (uint32_t word = 0; word < count / 64; word++)
+        if (npi_sleepers_awake(sleepers, word) != 0)
+            return false;
+    uint64_t rest = (UINT64_C(1) << count % 64) - 1;
+    return rest == 0 || (npi_sleepers_awake(sleepers, count / 64) & rest) == 0;
+}
+
 /* Momentary. */
 static inline uint32_t npi_sleepers_count(npi_sleepers *sleepers)
 {
@@ -130,6 +166,11 @@ static inline uint32_t npi_sleepers_count(npi_sleepers *sleepers)
     for (uint32_t i = 0; i < sleepers->words; i++)
         count += (uint32_t)__builtin_popcountll(npi_load_relaxed(&sleepers->asleep[i]));
     return count;
+}
+
+static inline uint32_t npi_sleepers_searchers(npi_sleepers *sleepers)
+{
+    return npi_load_relaxed(&sleepers->searching);
 }
 
 static inline bool npi_sleepers_searching(npi_sleepers *sleepers)

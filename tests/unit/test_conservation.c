@@ -58,7 +58,7 @@ static void test_work_at_home_does_not_hide_work_abroad(void **state)
     assert_int_equal(npi_load_acquire(&executor->sleeping), 1);
     /* It finds one of node 1's own tasks and leaves the rest. */
     assert_true(npi_sleepers_search_end(&node->sleepers));
-    npi_wake_next(node, NULL);
+    npi_wake_next(node, NULL, false);
     assert_true(arrives(&left, 1)); /* on node 2, the only worker that is free */
     pool_gate_open(&left);
     pool_gate_open(&held);
@@ -98,11 +98,11 @@ static void test_strict_work_does_not_hide_other_work(void **state)
     submit_as(executor, 0, NP_AFFINITY_PREFERRED, fork_and_hold, &f);
     pool_gate_await(&held, 2); /* nobody is left who could take a child */
     pool_gate_await(&before, 2);
-    npi_look look = npi_sources_look_at(node, 0);
+    npi_look look = npi_sources_look_at(node, 0, NULL);
     assert_int_equal(look.kind, NPI_LOOK_NOTHING);
     pool_gate_open(&before);
     pool_gate_await(&after, 2);
-    look = npi_sources_look_at(node, 0);
+    look = npi_sources_look_at(node, 0, NULL);
     assert_int_equal(look.kind, NPI_LOOK_WORK);
     assert_true(look.may_leave);
     assert_false(look.gated);
