@@ -1,13 +1,13 @@
 # Compares what was counted with the limits of record.
 #
-# usage: awk -v percent=P -v exact=E -v update=COMMAND -v compiler=NAME [-v paths="A B"]
-#            -f check.awk LIMITS COUNTED
-# Both files: path stretch instructions rmw fences syscalls allocations. Instructions may be P
-# percent (and two) above their limit, the others E; instructions of another compiler than that of
+# usage: awk -v percent=P -v exact=E -v lines=L -v update=COMMAND -v compiler=NAME
+#            -v columns="path stretch …" [-v paths="A B"] -f check.awk LIMITS COUNTED
+# Both files have these columns. Instructions may be P percent (and two) above their limit, lines L,
+# the others E; instructions of another compiler than that of
 # the limits are not compared. With `paths`, only their rows have to be there.
 
 BEGIN {
-    split("path stretch instructions rmw fences syscalls allocations", name, " ")
+    last = split(columns, name, " ")
     wanted = split(paths, p, " ")
     for (i in p)
         asked[p[i]] = 1
@@ -22,7 +22,7 @@ BEGIN {
 /^#/ || NF == 0 { next }
 FNR == NR {
     limited[$1 " " $2] = 1
-    for (i = 3; i <= 7; i++)
+    for (i = 3; i <= last; i++)
         limit[$1 " " $2, i] = $i
     next
 }
@@ -36,8 +36,8 @@ FNR == NR {
         failed = 1
         next
     }
-    for (i = first; i <= 7; i++) {
-        slack = i == 3 ? limit[k, i] * percent / 100 + 2 : exact
+    for (i = first; i <= last; i++) {
+        slack = i == 3 ? limit[k, i] * percent / 100 + 2 : name[i] ~ /^lines/ ? lines : exact
         if ($i > limit[k, i] + slack) {
             printf "%s: %s per step: %s, the limit is %s\n", k, name[i], $i, limit[k, i]
             failed = 1

@@ -1,14 +1,16 @@
 #!/bin/bash
 # What one step of each hot path costs, counted: instructions, atomic read-modify-writes, fences,
-# system calls, allocations. Never a time.
+# system calls, allocations, cache lines fetched from another core. Never a time.
 #
-# usage: count.sh measure PROGRAM DIR [PATH…]      counts into DIR/PATH.tsv (see join.awk)
+# usage: count.sh measure PROGRAMS DIR [PATH…]     counts into DIR/PATH.tsv (join.awk), PATH.lines
 #        count.sh table DIR [PATH…]                the sums of each stretch
 #        count.sh functions DIR [PATH…]            the same by function, the fattest first
+#        count.sh lines DIR [PATH…]                each line: who fetches what whom has written
 #        count.sh check DIR LIMITS COMPILER [PATH…]  fails when a count is above its limit
 #        count.sh update DIR LIMITS COMPILER PAGE    writes limits and page anew
 #        count.sh check-page LIMITS PAGE             fails when the page's table is another
-# PROGRAM is count_paths, COMPILER its maker ("gcc 12"); exit code 77: cannot count here.
+# PROGRAMS is the folder of count_paths and count_lines, COMPILER their maker ("gcc 12"). Exit code
+# 77: cannot count here.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -20,8 +22,10 @@ skip()
 
 # Instructions may wander by this share, as compilers do from one patch to the next; counts of the
 # other kinds may not: 0.01 covers what happens once per segment of a queue.
+# Lines are counted in real threads, where one now and then comes to look between two stores.
 slack_percent=3
 slack_exact=0.01
+slack_lines=0.15
 
 kinds_of() # OBJECT DIR: the file with its atomic instructions, made once
 {
@@ -64,22 +68,49 @@ measure() # PROGRAM DIR PATH
     rm -rf "$work"
 }
 
+measure_lines() # PROGRAM DIR PATH: also the path's variant in turns, if it has one
+{
+    local program=$1 dir=$2 path=$3 variant pc
+    : >"$dir/$path.lines.$$"
+    for variant in "$path" "$path-turns"; do
+        if [ "$variant" = "$path" ] || "$program" list | grep -qx "$variant"; then
+            "$program" "$variant" >>"$dir/$path.lines.$$"
+        fi
+    done
+    # Addresses are those after the call; the call is what stands in the source. Of functions
+    # that were put in line into each other, the innermost is named.
+    awk '$4 != 0 { print $4; print $5 }' "$dir/$path.lines.$$" | sort -u >"$dir/$path.pcs.$$"
+    # shellcheck disable=SC2094
+    while read -r pc; do
+        printf '%#x\n' $((pc - 1))
+    done <"$dir/$path.pcs.$$" | xargs -r addr2line -asfi -e "$program" | sed 's/ (disc.*//' |
+        awk '/^0x/ { left = 2; next } left == 2 { f = $0 } left == 1 { print f "(" $0 ")" } { left-- }' |
+        paste -d' ' "$dir/$path.pcs.$$" - >"$dir/$path.names.$$"
+    awk -v path="$path" -f "$here/lines.awk" "$dir/$path.names.$$" "$dir/$path.lines.$$" \
+        >"$dir/$path.result.$$"
+    mv "$dir/$path.result.$$" "$dir/$path.lines"
+    rm "$dir/$path.lines.$$" "$dir/$path.names.$$" "$dir/$path.pcs.$$"
+}
+
 measured_files() # DIR [PATH…]
 {
-    local dir=$1
+    local dir=$1 path
     shift
     if [ $# -eq 0 ]; then
-        ls "$dir"/*.tsv
+        ls "$dir"/*.tsv "$dir"/*.lines
     else
-        printf "$dir/%s.tsv\n" "$@"
+        for path in "$@"; do
+            echo "$dir/$path.tsv" "$dir/$path.lines"
+        done
     fi
 }
 
 # The order of rows everywhere.
-paths="outside near batch copy group inside fork-fast fork fork-first steal wake known"
-stretches="submit run fork+join fork steal join worker"
+paths="outside near batch copy group inside fast fast-first fork fork-first fib steal wake known"
+stretches="submit run fork+join serial fast plain fork steal join worker"
+columns="path stretch instructions rmw fences syscalls allocations lines lines-turns"
 
-# "path stretch instructions rmw fences syscalls allocations"
+# The columns, for each stretch of each path.
 sums() # FILE…
 {
     awk -F'\t' -v paths="$paths" -v stretches="$stretches" '
@@ -87,8 +118,9 @@ sums() # FILE…
         {
             k = $1 " " $2
             if (!(k in seen)) { seen[k] = 1; order[++n] = k }
-            for (i = 7; i <= 11; i++) sum[k, i] += $i
         }
+        FILENAME ~ /\.tsv$/ { for (i = 7; i <= 11; i++) sum[k, i] += $i }
+        FILENAME ~ /\.lines$/ { sum[k, $3 == "turns" ? 13 : 12] += $4; walked[k, $3] = 1 }
         END {
             m = split(paths, path, " ")
             for (j = 1; j <= m; j++) path_rank[path[j]] = j
@@ -98,7 +130,9 @@ sums() # FILE…
                 k = order[j]
                 split(k, part, " ")
                 printf "%02d%02d %s %.0f", path_rank[part[1]], stretch_rank[part[2]], k, sum[k, 7]
+                if (!((k, "turns") in walked)) sum[k, 13] = sum[k, 12]
                 for (i = 8; i <= 11; i++) printf " %s", plain(sum[k, i])
+                for (i = 12; i <= 13; i++) printf " %.1f", sum[k, i] < 0 ? 0 : sum[k, i]
                 print ""
             }
         }' "$@" | sort | sed 's/^[0-9]* //'
@@ -108,23 +142,23 @@ command=${1:-}
 [ $# -gt 0 ] && shift
 case $command in
 measure)
-    program=$1 dir=$2
+    programs=$1 dir=$2
     shift 2
     [ "$(uname -m)" = x86_64 ] || skip "this is $(uname -m); the counts are those of x86-64"
-    for tool in valgrind objdump; do
+    for tool in valgrind objdump addr2line; do
         command -v $tool >/dev/null || skip "$tool is not installed"
     done
     mkdir -p "$dir"
     # shellcheck disable=SC2046
-    [ $# -gt 0 ] || set -- $("$program" list)
+    [ $# -gt 0 ] || set -- $("$programs/count_paths" list)
     for path in "$@"; do
-        measure "$program" "$dir" "$path"
+        measure "$programs/count_paths" "$dir" "$path"
+        measure_lines "$programs/count_lines" "$dir" "$path"
     done
     ;;
 table)
     # shellcheck disable=SC2046
-    { echo "path stretch instructions rmw fences syscalls allocations" &&
-        sums $(measured_files "$@"); } | column -t
+    { echo "$columns" && sums $(measured_files "$@"); } | column -t
     ;;
 functions)
     # shellcheck disable=SC2046
@@ -138,16 +172,24 @@ functions)
                 if (instructions[k] >= 0.5)
                     printf "%s %.1f %.2f %.2f %.2f\n", k, instructions[k], rmw[k], fences[k], \
                         syscalls[k]
-        }' $(measured_files "$@") | sort -k1,1 -k2,2 -k4,4nr |
+        }' $(measured_files "$@" | grep -o '[^ ]*tsv') | sort -k1,1 -k2,2 -k4,4nr |
         { echo "path stretch function instructions rmw fences syscalls" && cat; } | column -t
+    ;;
+lines)
+    # shellcheck disable=SC2046
+    awk -F'\t' '$4 >= 0.02 {
+            printf "%s %s %s %.2f %s <- %s\n", $1, $2, $3, $4, $5, $6
+        }' $(measured_files "$@" | grep -o '[^ ]*lines$') | sort -k1,3 -k4,4nr |
+        { echo "path stretch walk lines fetched-in . written-in" && cat; } | column -t
     ;;
 check)
     dir=$1 limits=$2 compiler=$3
     shift 3
     # shellcheck disable=SC2046
     sums $(measured_files "$dir" "$@") |
-        awk -v percent=$slack_percent -v exact=$slack_exact -v update="make counts-update" \
-            -v compiler="$compiler" -v paths="$*" -f "$here/check.awk" "$limits" -
+        awk -v percent=$slack_percent -v exact=$slack_exact -v lines=$slack_lines \
+            -v update="make counts-update" -v compiler="$compiler" -v paths="$*" \
+            -v columns="$columns" -f "$here/check.awk" "$limits" -
     ;;
 update)
     dir=$1 limits=$2 compiler=$3 page=$4

@@ -11,14 +11,16 @@ BEGIN {
     words["inside"] = "a task from a task, to its own node"
     words["fork"] = "`np_fork`, `np_join`, not stolen"
     words["fork-first"] = "the same, the oldest child"
-    words["fork-fast"] = "fast form, not stolen"
+    words["fast"] = "fast form, not stolen"
+    words["fast-first"] = "the same, the oldest child"
+    words["fib"] = "fib, per fork and all in all"
     words["steal"] = "fork, steal, join"
     words["wake"] = "a task from outside, worker asleep"
-    print "| path | step | instructions | read-modify-writes | fences | system calls | allocations |"
-    print "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+    print "| path | step | instructions | read-modify-writes | fences | system calls | allocations | lines | in turns |"
+    print "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 }
 /^#/ || NF == 0 { next }
 {
     name = $1 in words ? words[$1] : $1
-    printf "| %s | %s | %s | %s | %s | %s | %s |\n", name, $2, $3, $4, $5, $6, $7
+    printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, $2, $3, $4, $5, $6, $7, $8, $9
 }

@@ -2,22 +2,31 @@
 # Goal: the guard counts what is there, and fails when a count is above its limit.
 # Method: a stretch of known counts; then limits that are too low, one kind at a time, too high,
 # absent, and for what is not counted.
-# usage: test_guard.sh PROGRAM COMPILER
+# usage: test_guard.sh PROGRAMS COMPILER
 set -eu
 here=$(dirname "$0")
-program=$1 compiler=$2
+programs=$1 compiler=$2
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
 
-bash "$here/count.sh" measure "$program" "$dir" known || exit $?
-known=$(bash "$here/count.sh" table "$dir" known | awk '$1 == "known" { print $4, $5, $6, $7 }')
+bash "$here/count.sh" measure "$programs" "$dir" known || exit $?
+known=$(bash "$here/count.sh" table "$dir" known | awk '$2 == "known" { print $4, $5, $6, $7 }')
 if [ "$known" != "2 2 1 1" ]; then
     echo "two read-modify-writes, two fences, a system call and an allocation: counted as $known"
     failed=1
 fi
+# The same step in turns fetches what outside-turns does, and the known lines beside it.
+bash "$here/count.sh" lines "$dir" known | awk '
+    $5 ~ /known_inside/ || $5 ~ /known_outside/ { lines[$2] += $4 }
+    END {
+        if (lines["run"] < 1.9 || lines["run"] > 2.1 || lines["submit"] < 0.9 || lines["submit"] > 1.1) {
+            print "two lines for the worker, one for the submitter: counted as", lines["run"], lines["submit"]
+            exit 1
+        }
+    }' || failed=1
 
-bash "$here/count.sh" measure "$program" "$dir" wake
+bash "$here/count.sh" measure "$programs" "$dir" wake
 rm "$dir/known.tsv"
 
 # must "what was done to the limits" "what the guard says" pass|fail [COMPILER]
@@ -66,6 +75,8 @@ with 6 'x - 1'
 must "one system call fewer" "wake submit: syscalls per step: 1, the limit is 0" fail
 with 7 'x - 1'
 must "one allocation fewer" "wake submit: allocations per step" fail
+with 8 'x - 1'
+must "one line fewer" "wake submit: lines per step" fail
 with 2 '"other"'
 must "no limit" "wake submit: no limit" fail
 must "a limit of nothing" "wake other: has a limit and was not counted" fail
