@@ -13,7 +13,7 @@
 #include "floor.h"
 #include "submit.h"
 
-enum { RING_SLOTS = 4096, RINGS_MAX = 256, WORKERS_MAX = 64, PAUSES = 40 };
+enum { RING_SLOTS = 4096, RINGS_MAX = 256, WORKERS_MAX = 64, PAUSES = 100 };
 
 typedef struct entry {
     void (*fn)(void *argument);

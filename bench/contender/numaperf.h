@@ -34,7 +34,7 @@ static inline void expect_ok(np_status status, const char *what)
 }
 
 void numaperf_fork(bench_args *args);   /* fib, uts-t1, uts-t3, nqueens; form=fast|plain */
-void numaperf_submit(bench_args *args); /* submit, batch; group=no|yes */
+void numaperf_submit(bench_args *args); /* submit, batch; group=no|yes, from=outside|inside */
 void numaperf_wake(bench_args *args);
 void numaperf_idle(bench_args *args);
 void numaperf_memory(bench_args *args);

@@ -11,6 +11,7 @@ typedef struct sender {
     pool p;
     bench_submit b;
     np_group *group; /* NULL: tasks belong to none */
+    uint64_t count;  /* from=inside: what the task submits */
     unsigned run;    /* growth: tasks to one node before the next is chosen */
 } sender;
 
@@ -26,6 +27,22 @@ static void send_each(void *context, unsigned s, uint64_t count)
     np_node_id node = self->p.nodes[s % self->p.node_count];
     for (uint64_t i = 0; i < count; i++)
         expect_ok(np_submit_to_node(self->p.executor, node, empty_task, NULL), "np_submit_to_node");
+}
+
+static void send_within(void *argument)
+{
+    sender *self = argument;
+    for (uint64_t i = 0; i < self->count; i++)
+        expect_ok(np_submit(self->p.executor, empty_task, NULL), "np_submit");
+}
+
+/* The tasks are submitted by a task; those go to the worker's own queue. */
+static void send_inside(void *context, unsigned s, uint64_t count)
+{
+    sender *self = context;
+    (void)s;
+    self->count = count;
+    expect_ok(np_run(self->p.executor, self->p.nodes[0], send_within, self), "np_run");
 }
 
 static void send_grouped(void *context, unsigned s, uint64_t count)
@@ -66,11 +83,15 @@ void numaperf_submit(bench_args *args)
     self.p = pool_create(args, args->workers, self.b.nodes, NULL);
     if (bench_is(args, "group", "yes", "no", "no"))
         expect_ok(np_group_create(NULL, &self.group), "np_group_create");
+    int inside = bench_is(args, "from", "inside", "outside", "outside");
     self.b.submit = strcmp(args->workload, "batch") == 0 ? send_batches
                     : self.group != NULL                 ? send_grouped
+                    : inside                             ? send_inside
                                                          : send_each;
-    if (self.b.submit == send_batches && self.group != NULL)
-        bench_unavailable("batches belong to no group");
+    if (self.group != NULL && (inside || self.b.submit == send_batches))
+        bench_unavailable("batches and tasks from inside belong to no group here");
+    if (inside && (self.b.submitters > 1 || self.b.submit == send_batches))
+        bench_unavailable("single submits of one task are measured from inside");
     self.b.wait = wait_idle;
     self.b.context = &self;
     bench_submit_run(&self.b, args);

@@ -125,6 +125,8 @@ def submits(quick):
             *([Entry("numaperf, two nodes", "numaperf", "submit", workers, (*keys, "nodes=2"))]
               if submitters > 1 else []),
             Entry("numaperf, in a group", "numaperf", "submit", workers, (*keys, "group=yes")),
+            *([Entry("numaperf, from inside", "numaperf", "submit", workers,
+                     (*keys, "from=inside"))] if submitters == 1 else []),
             *[Entry(f"floor, ring {title}", "floor", "submit", workers, (*keys, f"ring={ring}"))
               for ring, title in (("eight", "by eights"), ("each", "each"), ("shared", "shared"),
                                   ("malloc", "and malloc"))],
