@@ -63,7 +63,7 @@ GOALS = [
         *[Condition(f"submit-1-{w}", "numaperf", 25, orientation=True) for w in (1, 2)]]),
     ("Two submitters", [
         Condition("submit-2-2", "numaperf", 0.32, BEST_PEER),
-        Condition("submit-2-2", "numaperf, two nodes", 1.0, "numaperf"),
+        Condition("submit-2-2", "numaperf, two nodes", 1.0, "numaperf, unbound"),
         Condition("submit-2-2", "numaperf", 30, orientation=True)]),
     ("Batches", [
         *[Condition(f"batch-{w}", "numaperf, batches of 64", 0.67, EIGHT) for w in (1, 2)],
