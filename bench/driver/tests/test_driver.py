@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import compare  # noqa: E402
 import figures  # noqa: E402
 import goals  # noqa: E402
+import pages  # noqa: E402
 import plan  # noqa: E402
 import rounds  # noqa: E402
 import table  # noqa: E402
@@ -103,7 +104,7 @@ class Programs(unittest.TestCase):
         os.chmod(path, stat.S_IRWXU)
 
     def run_entries(self, *names, count=3):
-        entries = tuple(plan.Entry(n, n, "fib", 1, ("n=3",), 5.0) for n in names)
+        entries = tuple(plan.Entry(n, n, "fib", 1, ("n=3",), 60.0) for n in names)
         offered = {n: rounds.workloads_of(self.folder.name, n) for n in names}
         return rounds.run_group(self.folder.name, plan.Group("fib", "fib", entries), offered, count,
                                 plan.contender)
@@ -221,6 +222,17 @@ class Text(unittest.TestCase):
     def test_numbers(self):
         self.assertEqual([table.number(x) for x in (None, 0, 0.00123, 0.5, 12.345, 123.4, 1234.5)],
                          ["-", "0.00", "0.00123", "0.500", "12.35", "123.4", "1234"])
+
+    def test_pages_are_tables_of_equal_width(self):
+        fib = group(entry("serial by pointer", "serial", [2.0]), entry("numaperf, 1", "ours", [3.0]),
+                    entry("numaperf, 2", "ours", [1.5], workers=2), name="fib")
+        wake = group(entry("numaperf", "ours", [3.0], p99=[9.0]), name="wake-cpu-1", unit="us",
+                     metrics=("value", "p99"))
+        text = list(pages.render(result(fib, wake)))
+        self.assertIn("| numaperf | 3.000 / 1.500 |", text)
+        self.assertIn("| numaperf | 3.000 / 9.000 |", text)
+        self.assertTrue(any("1.500 (1.500 – 1.500) | **not met** |" in line for line in text))
+        self.assertEqual({line.count("|") for line in pages.goal_rows(result(fib))}, {6})
 
     def test_compare_says_what_moved(self):
         old = group(entry("ours", "ours", [10, 11]), entry("f", "floor", [10, 10]), baselines=("f",))
