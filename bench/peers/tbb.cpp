@@ -1,0 +1,379 @@
+/*
+ * peers/tbb.cpp - oneTBB: parallel_invoke and task_group for fork and join, parallel_for for loops,
+ * task_arena::enqueue for submits from outside. Threads are pinned by a task_scheduler_observer.
+ *
+ * Every group of tasks shares one task_group_context: a group that makes its own pays for binding
+ * it to its parent's, which nobody needs who does not cancel parts of the work. README.md compares
+ * the forms. Fork and join and loops run in an arena in which main's thread has a place, so
+ * `workers` counts it; for submits the arena has no place for it, so that what it enqueues is
+ * really queued.
+ */
+#include "fib.h"
+#include "loop.h"
+#include "nqueens.h"
+#include "pool.h"
+#include "triad.h"
+#include "uts.h"
+
+#include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/parallel_invoke.h>
+#include <oneapi/tbb/partitioner.h>
+#include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_group.h>
+#include <oneapi/tbb/task_scheduler_observer.h>
+
+#include <atomic>
+#include <memory>
+
+namespace
+{
+namespace tbb = oneapi::tbb;
+
+/* Binds each thread when it enters the arena for the first time. Its place there is no number to go
+ * by: a thread may get another one at every entry. */
+class binder : public tbb::task_scheduler_observer
+{
+  public:
+    binder(tbb::task_arena &arena, enum peer_binding binding)
+        : tbb::task_scheduler_observer(arena), binding_(binding)
+    {
+        observe(true);
+    }
+    ~binder() override
+    {
+        observe(false);
+    }
+    void on_scheduler_entry(bool) override
+    {
+        static thread_local bool bound;
+        if (!bound)
+            peer_bind(binding_, threads_.fetch_add(1, std::memory_order_relaxed));
+        bound = true;
+    }
+
+  private:
+    enum peer_binding binding_;
+    std::atomic<unsigned> threads_{0}; /* seen so far */
+};
+
+/* --- fork and join ---------------------------------------------------------------------------- */
+
+/* For tasks that are never cancelled; set before the first of them. */
+tbb::task_group_context *shared_context;
+
+std::uint64_t fib(unsigned n)
+{
+    if (n < 2)
+        return n;
+    std::uint64_t left = 0, right = 0;
+    tbb::parallel_invoke([&left, n] { left = fib(n - 1); }, [&right, n] { right = fib(n - 2); },
+                         *shared_context);
+    return left + right;
+}
+
+std::uint64_t fib_group(unsigned n)
+{
+    if (n < 2)
+        return n;
+    std::uint64_t left = 0, right = 0;
+    tbb::task_group group(*shared_context);
+    group.run([&left, n] { left = fib_group(n - 1); });
+    right = fib_group(n - 2);
+    group.wait();
+    return left + right;
+}
+
+/* A tree's node is given as `unsigned children(node)` and `node child(node, i)`. */
+struct t1 {
+    static unsigned children(std::uint64_t node)
+    {
+        return uts_t1_children(node);
+    }
+    static std::uint64_t child(std::uint64_t node, unsigned i)
+    {
+        return uts_t1_child(node, i);
+    }
+};
+struct t3 {
+    static unsigned children(std::uint64_t node)
+    {
+        return uts_t3_children(node);
+    }
+    static std::uint64_t child(std::uint64_t node, unsigned i)
+    {
+        return uts_t3_child(node, i);
+    }
+};
+
+/* All children but the last become tasks; the last is walked by the caller. Each task leaves its
+ * count where its parent reads it after the wait. */
+template <typename Tree> std::uint64_t walk(std::uint64_t node);
+
+template <typename Tree>
+std::uint64_t walk_children(std::uint64_t node, unsigned children, std::uint64_t *counts)
+{
+    tbb::task_group group(*shared_context);
+    for (unsigned i = 0; i + 1 < children; i++) {
+        std::uint64_t child = Tree::child(node, i);
+        group.run([child, result = &counts[i]] { *result = walk<Tree>(child); });
+    }
+    std::uint64_t total = 1 + walk<Tree>(Tree::child(node, children - 1));
+    group.wait();
+    for (unsigned i = 0; i + 1 < children; i++)
+        total += counts[i];
+    return total;
+}
+
+template <typename Tree> std::uint64_t walk(std::uint64_t node)
+{
+    unsigned children = Tree::children(node);
+    if (children == 0)
+        return 1;
+    if (children == 1)
+        return 1 + walk<Tree>(Tree::child(node, 0));
+    if (children <= 32) {
+        std::uint64_t counts[32];
+        return walk_children<Tree>(node, children, counts);
+    }
+    std::unique_ptr<std::uint64_t[]> counts(new std::uint64_t[children]);
+    return walk_children<Tree>(node, children, counts.get());
+}
+
+std::uint64_t queens(std::uint64_t board)
+{
+    if (nqueens_is_full(board))
+        return 1;
+    std::uint64_t counts[NQUEENS_MAX], last = 0, total = 0;
+    unsigned placed = 0, n = nqueens_size(board);
+    tbb::task_group group(*shared_context);
+    for (unsigned column = 0; column < n; column++) {
+        if (!nqueens_may_place(board, column))
+            continue;
+        if (placed > 0)
+            group.run([last, result = &counts[placed - 1]] { *result = queens(last); });
+        last = nqueens_place(board, column);
+        placed++;
+    }
+    if (placed == 0)
+        return 0;
+    total = queens(last);
+    if (placed > 1)
+        group.wait();
+    for (unsigned i = 0; i + 1 < placed; i++)
+        total += counts[i];
+    return total;
+}
+
+/* Runs `body` in an arena of so many threads, main's among them. */
+template <typename Body> void inside(bench_args *args, const Body &body)
+{
+    int workers = static_cast<int>(args->workers);
+    bool fits = args->workers <= bench_cpu_count();
+    tbb::global_control limit(tbb::global_control::max_allowed_parallelism, args->workers);
+    tbb::task_arena arena(workers, 1);
+    arena.initialize();
+    binder bind(arena, fits ? PEER_CPU : PEER_FREE);
+    arena.execute([&] {
+        tbb::task_group_context context;
+        shared_context = &context;
+        body();
+    });
+}
+
+/* Result and nanoseconds of the second call. */
+template <typename Work> std::uint64_t timed(const Work &work, std::uint64_t *ns)
+{
+    std::uint64_t begin = bench_now(), result = work();
+    *ns = bench_now() - begin;
+    return result;
+}
+
+void run_fib(bench_args *args)
+{
+    unsigned n = fib_choose(args, 36);
+    bool group = bench_is(args, "form", "group", "invoke", "invoke") != 0;
+    inside(args, [=] {
+        std::uint64_t ns, result;
+        (void)fib(n < 25 ? n : 25);
+        result = timed([=] { return group ? fib_group(n) : fib(n); }, &ns);
+        fib_report(args, n, result, ns);
+    });
+}
+
+template <typename Tree> void run_uts(bench_args *args, int is_t3)
+{
+    uts_tree tree = uts_choose(args, is_t3);
+    inside(args, [&] {
+        std::uint64_t ns, nodes;
+        (void)fib(22);
+        nodes = timed([&] { return walk<Tree>(tree.root); }, &ns);
+        uts_report(args, &tree, nodes, ns);
+    });
+}
+
+void run_t1(bench_args *args)
+{
+    run_uts<t1>(args, 0);
+}
+
+void run_t3(bench_args *args)
+{
+    run_uts<t3>(args, 1);
+}
+
+void run_queens(bench_args *args)
+{
+    unsigned n = nqueens_choose(args);
+    inside(args, [=] {
+        std::uint64_t ns, solutions;
+        (void)queens(nqueens_empty(8));
+        solutions = timed([=] { return queens(nqueens_empty(n)); }, &ns);
+        nqueens_report(args, n, solutions, ns);
+    });
+}
+
+/* --- loops ------------------------------------------------------------------------------------ */
+
+/* static_partitioner: one piece per thread, the same thread every time; the grain is what makes the
+ * pieces equal and leaves nothing to steal. partitioner=auto, =affinity for comparison. */
+struct loop_context {
+    int partitioner; /* 0 static, 1 affinity, 2 auto */
+    tbb::affinity_partitioner affinity;
+};
+
+template <typename Body> void spread(loop_context *c, std::size_t count, const Body &body)
+{
+    tbb::blocked_range<std::size_t> range(0, count);
+    if (c->partitioner == 0)
+        tbb::parallel_for(range, body, tbb::static_partitioner(), *shared_context);
+    else if (c->partitioner == 1)
+        tbb::parallel_for(range, body, c->affinity, *shared_context);
+    else
+        tbb::parallel_for(range, body, tbb::auto_partitioner(), *shared_context);
+}
+
+void choose_partitioner(loop_context *c, bench_args *args)
+{
+    const char *word = bench_word(args, "partitioner", "static");
+    static const char *const words[] = {"static", "affinity", "auto"};
+    for (c->partitioner = 0; c->partitioner < 3; c->partitioner++) {
+        if (strcmp(word, words[c->partitioner]) == 0)
+            return;
+    }
+    bench_usage("%s", "partitioner=static, =affinity or =auto is expected");
+}
+
+void loop_once(void *context, bench_loop *loop)
+{
+    spread(static_cast<loop_context *>(context), LOOP_ITERATIONS,
+           [loop](const tbb::blocked_range<std::size_t> &r) {
+               if (loop->medium)
+                   bench_loop_medium(loop, r.begin(), r.end());
+               else
+                   bench_loop_tiny(loop, r.begin(), r.end());
+           });
+}
+
+void run_loop(bench_args *args)
+{
+    loop_context c;
+    choose_partitioner(&c, args);
+    inside(args, [&] { bench_loop_run(args, loop_once, &c); });
+}
+
+void triad_once(void *context, const bench_triad *triad)
+{
+    spread(static_cast<loop_context *>(context), triad->elements,
+           [triad](const tbb::blocked_range<std::size_t> &r) {
+               bench_triad_piece(triad, r.begin(), r.end());
+           });
+}
+
+void run_triad(bench_args *args)
+{
+    loop_context c;
+    choose_partitioner(&c, args);
+    inside(args, [&] { bench_triad_run(args, triad_once, &c); });
+}
+
+/* --- submits from outside --------------------------------------------------------------------- */
+
+struct outside {
+    tbb::global_control limit;
+    tbb::task_scheduler_handle scheduler;
+    tbb::task_arena arena;
+    std::unique_ptr<binder> bind;
+    explicit outside(unsigned workers)
+        : limit(tbb::global_control::max_allowed_parallelism, workers + 1),
+          scheduler(tbb::attach()), arena(static_cast<int>(workers), 0)
+    {
+    }
+};
+std::unique_ptr<outside> pool;
+
+void submit_one(void (*function)(void *), void *argument)
+{
+    pool->arena.enqueue([function, argument] { function(argument); });
+}
+
+void create(unsigned workers, enum peer_binding binding)
+{
+    pool.reset(new outside(workers));
+    pool->arena.initialize();
+    pool->bind.reset(new binder(pool->arena, binding));
+    peer_meet_all(submit_one, workers, PEER_FREE); /* TBB starts its threads when there is work */
+}
+
+void submit(unsigned, std::uint64_t count)
+{
+    for (std::uint64_t i = 0; i < count; i++)
+        pool->arena.enqueue([] { bench_count_one(); });
+}
+
+/* One task is enqueued per batch; inside the pool it makes a task of each of the batch. */
+void submit_batches(unsigned, std::uint64_t count, unsigned batch)
+{
+    for (std::uint64_t i = 0; i < count; i += batch) {
+        unsigned size = static_cast<unsigned>(count - i < batch ? count - i : batch);
+        pool->arena.enqueue([size] {
+            tbb::task_group group;
+            for (unsigned k = 1; k < size; k++)
+                group.run([] { bench_count_one(); });
+            group.run_and_wait([] { bench_count_one(); });
+        });
+    }
+}
+
+void destroy()
+{
+    pool->bind.reset();
+    pool->arena.terminate();
+    if (!tbb::finalize(pool->scheduler, std::nothrow))
+        bench_fail("oneTBB did not end its threads");
+    pool.reset();
+}
+} // namespace
+
+int main(int argc, char **argv)
+{
+    static const peer_pool peer = {create,     nullptr, submit,  submit_batches,
+                                   submit_one, nullptr, destroy, 0};
+    static const bench_workload list[] = {{"fib", run_fib},
+                                          {"uts-t1", run_t1},
+                                          {"uts-t3", run_t3},
+                                          {"nqueens", run_queens},
+                                          {"for-tiny", run_loop},
+                                          {"for-medium", run_loop},
+                                          {"triad", run_triad},
+                                          {"submit", peer_run_submit},
+                                          {"batch", peer_run_submit},
+                                          {"wake", peer_run_wake},
+                                          {"idle", peer_run_idle},
+                                          {"memory", peer_run_memory},
+                                          {"growth", peer_run_growth},
+                                          {"create", peer_run_create}};
+    peer_chosen = &peer;
+    return bench_main(argc, argv, list, sizeof list / sizeof list[0]);
+}
