@@ -130,7 +130,7 @@ void npi_run_task(npi_worker *worker, npi_task *task)
     } else {
         npi_frame frame = {group, home, npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
         run_body(worker, &frame, task->fn, npi_task_argument(task));
-        npi_owner_add(&worker->counters.ran_from[home], 1);
+        npi_count_home(&worker->counters, home);
         npi_count(&worker->counters,
                   home == worker->node->index ? NP_COUNTER_EXECUTED_HOME : NP_COUNTER_EXECUTED_AWAY,
                   1);

@@ -4,6 +4,9 @@
  *
  * The list is NP_COUNTER_MAP in <numaperf/stats.h>. Which node's tasks a worker ran is counted in a
  * row of its own, one entry per node index of the topology.
+ *
+ * With NPI_COUNT_NOTHING nothing is counted: a build of tests/counts, which shows by the difference
+ * what counting costs.
  */
 #ifndef NPI_METRIC_COUNTERS_H
 #define NPI_METRIC_COUNTERS_H
@@ -19,7 +22,21 @@ typedef struct npi_counters {
 
 static inline void npi_count(npi_counters *counters, np_counter which, uint64_t amount)
 {
+#if defined(NPI_COUNT_NOTHING)
+    (void)counters, (void)which, (void)amount;
+#else
     npi_owner_add(&counters->value[which], amount);
+#endif
+}
+
+/* A task of this home was run. */
+static inline void npi_count_home(npi_counters *counters, uint32_t home)
+{
+#if defined(NPI_COUNT_NOTHING)
+    (void)counters, (void)home;
+#else
+    npi_owner_add(&counters->ran_from[home], 1);
+#endif
 }
 
 static inline uint64_t npi_counter_read(const npi_counters *counters, np_counter which)

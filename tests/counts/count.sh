@@ -2,7 +2,8 @@
 # What one step of each hot path costs, counted: instructions, atomic read-modify-writes, fences,
 # system calls, allocations, cache lines fetched from another core. Never a time.
 #
-# usage: count.sh measure PROGRAMS DIR [PATH…]     counts into DIR/PATH.tsv (join.awk), PATH.lines
+# usage: count.sh measure PROGRAMS DIR [PATH…]     counts into DIR/PATH.tsv (join.awk), PATH.lines,
+#                                                  and without statistics PATH.bare
 #        count.sh table DIR [PATH…]                the sums of each stretch
 #        count.sh functions DIR [PATH…]            the same by function, the fattest first
 #        count.sh lines DIR [PATH…]                each line: who fetches what whom has written
@@ -39,11 +40,11 @@ kinds_of() # OBJECT DIR: the file with its atomic instructions, made once
     echo "$file"
 }
 
-measure() # PROGRAM DIR PATH
+measure() # PROGRAM DIR PATH RESULT [LIBRARY-FOLDER]
 {
-    local program=$1 dir=$2 path=$3 work object
+    local program=$1 dir=$2 path=$3 result=$4 library=${5:-} work object
     work=$(mktemp -d "$dir/$path.XXXXXX")
-    if ! valgrind -q --tool=callgrind --dump-instr=yes --dump-line=yes --compress-pos=no \
+    if ! LD_LIBRARY_PATH=$library valgrind -q --tool=callgrind --dump-instr=yes --dump-line=yes --compress-pos=no \
         --compress-strings=no --separate-threads=yes --collect-systime=yes \
         --callgrind-out-file="$work/out" "$program" "$path" >"$work/log" 2>&1; then
         cat "$work/log" >&2
@@ -64,7 +65,7 @@ measure() # PROGRAM DIR PATH
     # shellcheck disable=SC2046
     awk -v path="$path" -f "$here/join.awk" "$work/kinds" $(cat "$work/stretches") \
         >"$work/result"
-    mv "$work/result" "$dir/$path.tsv"
+    mv "$work/result" "$dir/$result"
     rm -rf "$work"
 }
 
@@ -97,18 +98,18 @@ measured_files() # DIR [PATH…]
     local dir=$1 path
     shift
     if [ $# -eq 0 ]; then
-        ls "$dir"/*.tsv "$dir"/*.lines
+        ls "$dir"/*.tsv "$dir"/*.bare "$dir"/*.lines
     else
         for path in "$@"; do
-            echo "$dir/$path.tsv" "$dir/$path.lines"
+            echo "$dir/$path.tsv" "$dir/$path.bare" "$dir/$path.lines"
         done
     fi
 }
 
 # The order of rows everywhere.
-paths="outside near batch copy group inside fast fast-first fork fork-first fib steal wake known"
-stretches="submit run fork+join serial fast plain fork steal join worker"
-columns="path stretch instructions rmw fences syscalls allocations lines lines-turns"
+paths="outside near batch copy group inside fast fast-first fork fork-first fib steal for wake known"
+stretches="submit run fork+join serial fast plain fork steal join whole pieces worker"
+columns="path stretch instructions statistics rmw fences syscalls allocations lines lines-turns"
 
 # The columns, for each stretch of each path.
 sums() # FILE…
@@ -119,6 +120,7 @@ sums() # FILE…
             k = $1 " " $2
             if (!(k in seen)) { seen[k] = 1; order[++n] = k }
         }
+        FILENAME ~ /\.bare$/ { sum[k, 3] += $7 }
         FILENAME ~ /\.tsv$/ { for (i = 7; i <= 11; i++) sum[k, i] += $i }
         FILENAME ~ /\.lines$/ { sum[k, $3 == "turns" ? 13 : 12] += $4; walked[k, $3] = 1 }
         END {
@@ -129,7 +131,8 @@ sums() # FILE…
             for (j = 1; j <= n; j++) {
                 k = order[j]
                 split(k, part, " ")
-                printf "%02d%02d %s %.0f", path_rank[part[1]], stretch_rank[part[2]], k, sum[k, 7]
+                printf "%02d%02d %s %.0f %d", path_rank[part[1]], stretch_rank[part[2]], k, \
+                    sum[k, 7], sprintf("%.0f", sum[k, 7] - sum[k, 3])
                 if (!((k, "turns") in walked)) sum[k, 13] = sum[k, 12]
                 for (i = 8; i <= 11; i++) printf " %s", plain(sum[k, i])
                 for (i = 12; i <= 13; i++) printf " %.1f", sum[k, i] < 0 ? 0 : sum[k, i]
@@ -152,7 +155,8 @@ measure)
     # shellcheck disable=SC2046
     [ $# -gt 0 ] || set -- $("$programs/count_paths" list)
     for path in "$@"; do
-        measure "$programs/count_paths" "$dir" "$path"
+        measure "$programs/count_paths" "$dir" "$path" "$path.tsv"
+        measure "$programs/count_paths" "$dir" "$path" "$path.bare" "$programs/bare"
         measure_lines "$programs/count_lines" "$dir" "$path"
     done
     ;;

@@ -1,5 +1,6 @@
 /*
- * From fork to join: not stolen, and stolen by a worker that is awake.
+ * From fork to join: not stolen, and stolen by a worker that is awake; and loops, which stand on
+ * it.
  */
 #include "walk.h"
 
@@ -112,4 +113,42 @@ void path_steal(void)
 {
     create(2);
     check(np_run(executor, node, steal, NULL), "run");
+}
+
+/* --- np_parallel_for ----------------------------------------------------------------------------
+ */
+
+enum { INDICES = 1024, PIECE = 16 };
+
+static void no_indices(void *context, size_t first, size_t last)
+{
+    (void)context;
+    (void)first;
+    (void)last;
+}
+
+/* With a grain: without one the length of a piece depends on the clock. */
+static void loop(const char *name, size_t grain)
+{
+    np_loop_options options = {.size = sizeof options, .grain = grain};
+    for (unsigned walk = 1; walk <= 2; walk++) {
+        begin(name, walk * WAKES);
+        for (unsigned i = 0; i < walk * WAKES; i++)
+            check(np_parallel_for(executor, 0, INDICES, &options, no_indices, NULL), "loop");
+        end();
+    }
+}
+
+static void loops(void *argument)
+{
+    (void)argument;
+    /* The first one finds out how fast the clock ticks. */
+    check(np_parallel_for(executor, 0, INDICES, NULL, no_indices, NULL), "loop");
+    loop("whole", INDICES);
+    loop("pieces", PIECE);
+}
+
+void path_for(void)
+{
+    run_inside(loops);
 }

@@ -38,6 +38,7 @@ static const struct path {
     {"fork-first", path_fork_first},
     {"fib", path_fib},
     {"steal", path_steal},
+    {"for", path_for},
     {"wake", path_wake},
 #if defined(NPT_COUNT_LINES)
     {"outside-turns", path_outside_turns},

@@ -14,13 +14,14 @@ BEGIN {
     words["fast"] = "fast form, not stolen"
     words["fast-first"] = "the same, the oldest child"
     words["fib"] = "fib, per fork and all in all"
+    words["for"] = "`np_parallel_for` of 1,024 indices, in one piece and in 64"
     words["steal"] = "fork, steal, join"
     words["wake"] = "a task from outside, worker asleep"
-    print "| path | step | instructions | read-modify-writes | fences | system calls | allocations | lines | in turns |"
-    print "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    print "| path | step | instructions | of these, statistics | read-modify-writes | fences | system calls | allocations | lines | in turns |"
+    print "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 }
 /^#/ || NF == 0 { next }
 {
     name = $1 in words ? words[$1] : $1
-    printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, $2, $3, $4, $5, $6, $7, $8, $9
+    printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, $2, $3, $4, $5, $6, $7, $8, $9, $10
 }

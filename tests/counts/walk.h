@@ -48,7 +48,7 @@ submit_fn submit_one_by_one, submit_near, submit_batches, submit_copies, submit_
 typedef void path_fn(void);
 path_fn path_outside, path_near, path_batch, path_copy, path_group, path_inside, path_wake;
 /* fork.c */
-path_fn path_fork, path_fork_first, path_steal;
+path_fn path_fork, path_fork_first, path_steal, path_for;
 /* fast.c */
 path_fn path_fast, path_fast_first, path_fib;
 /* turns.c, only where lines are counted */
