@@ -5,7 +5,7 @@
 #include "lines.h"
 #include "walk.h"
 
-enum { TURNS = 200 };
+enum { TURNS = 40 };
 
 static np_atomic(uint32_t) turns_run;
 static uint32_t turns_begin, turns_end, turns_steps;
