@@ -88,6 +88,8 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
     npi_fence_heavy();
     npi_look look = npi_sources_look(worker->node, worker);
     bool late = false;
+    if (look.kind == NPI_LOOK_WORK)
+        worker->spin.now_ns = worker->spin.longest_ns; /* it came sooner than the sleep */
     if (look.kind != NPI_LOOK_WORK && !until(worker, context)) {
         if (npi_load_relaxed(&executor->idle_waiters) != 0)
             npi_idle_check(executor);

@@ -12,9 +12,10 @@
 
 #include "executor/group_internal.h"
 
-/* One call of np_parallel_for; on the stack of whoever runs it, read by all who take part. */
+/* One call of np_parallel_for; on the stack of whoever runs it, read by all who take part, and so
+ * on lines of its own. */
 typedef struct npi_loop {
-    np_range_fn body;
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_range_fn body;
     void *context;
     size_t grain;      /* 0: chosen as it runs */
     np_group *group;   /* NULL: cannot be cancelled */

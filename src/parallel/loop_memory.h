@@ -54,19 +54,25 @@ static inline void npi_loop_remember(npi_loop_memory *memory, uint64_t key, floa
     *npi_loop_entry(memory, key) = (key & ~(uint64_t)UINT32_MAX) | bits;
 }
 
-/* A loop begins now: how long the series of loops has been going on. */
-static inline uint64_t npi_loop_series(npi_loop_memory *memory, uint64_t now, uint64_t gap_most)
+/* Does a loop that begins now belong to the series? */
+static inline bool npi_loop_follows(const npi_loop_memory *memory, uint64_t now, uint64_t gap_most)
 {
-    if (now - memory->ended > gap_most)
-        memory->series = 0;
-    return memory->series;
+    return now - memory->ended <= gap_most;
+}
+
+static inline void npi_loop_first(npi_loop_memory *memory)
+{
+    memory->series = 0;
+    memory->helped = false;
 }
 
 /* The loop that began at `begun` has ended. */
-static inline void npi_loop_ended(npi_loop_memory *memory, uint64_t begun, uint64_t now)
+static inline void npi_loop_ended(npi_loop_memory *memory, uint64_t begun, uint64_t now,
+                                  bool helped)
 {
     memory->series += now - begun;
     memory->ended = now;
+    memory->helped = helped;
 }
 
 #endif

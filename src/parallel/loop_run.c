@@ -24,39 +24,47 @@
 #include "os/ticks.h"
 #include "parallel/loop_memory.h"
 
-/* In microseconds; divisors where they are fractions. */
-#define PIECE_LEAST_PARTS 2u  /* 1/2 us */
-#define PIECE_MOST_US     20u /* ... at most */
-#define PIECE_OF_DONE     16u /* ... and 1/16 of what this worker has done */
-#define SHARE_WORTH_US    1u
-#define WAKE_WORTH_US     20u
-#define WAKE_AFTER_US     2u
-/* In a series of loops that has been going on for WAKE_WORTH_US, with gaps no longer than this: */
-#define SERIES_GAP_US   1u
-#define SERIES_WORTH_US 3u
+/* In microseconds. */
+#define PIECE_LEAST_US  1u
+#define PIECE_MOST_US   20u /* 1/PIECE_OF_DONE of what this worker has done, between these two */
+#define PIECE_OF_DONE   16u
+#define SHARE_WORTH_US  1u  /* to somebody who is looking */
+#define WAKE_WORTH_US   20u /* to a sleeper, */
+#define WAKE_AFTER_US   2u  /* ... after this long, when nothing was known before */
+#define SERIES_WORTH_US 3u  /* ... in a series of loops that has lasted WAKE_WORTH_US, */
+#define SERIES_GAP_US   1u  /* ... with gaps no longer than this */
+#define AWAIT_US        20u /* how long a worker watches the thief of its part, */
+#define LOOK_AROUND     32u /* ... looking for other work once in so many looks */
+#define LATE_PARTS      4u  /* who gets a part begins this fraction of a microsecond later */
 /* Nothing is known: the first piece is 1/64 of the range, at most 16 indices; and a range of fewer
  * than 64 is taken for coarse. */
 #define FIRST_PARTS 64u
 #define FIRST_MOST  16u
 
+/* A part that was offered; on the stack of the run that offers it, until joined. On a line of its
+ * own: both sides look at it while the owner's stack is busy. */
+typedef struct part {
+    NPI_ALIGNED(NPI_FALSE_SHARING) const npi_loop *loop;
+    size_t begin, end;
+    float cost;
+    np_atomic(uint32_t)
+        awaited; /* the owner has nothing else to do: it would take some of it back */
+} part;
+
 typedef struct run {
     const npi_loop *loop;
     npi_worker *worker;
+    part *part;     /* what it runs, if it was offered by another run */
     uint64_t begun; /* ticks */
     uint64_t now;   /* ... when last looked */
     size_t done;    /* indices */
     float cost;     /* of late; 0: nothing known */
     bool known;     /* from before this run */
     bool series;    /* one of many, soon after each other */
+    bool expected;  /* who helped with the last one must be looking again */
     bool shared;    /* a part was offered */
+    bool helped;    /* ... and taken */
 } run;
-
-/* A part that was offered; on the stack of the run that offers it, until joined. */
-typedef struct part {
-    const npi_loop *loop;
-    size_t begin, end;
-    float cost;
-} part;
 
 static size_t next_piece(const run *r, size_t left)
 {
@@ -67,7 +75,7 @@ static size_t next_piece(const run *r, size_t left)
         size_t first = left / FIRST_PARTS;
         return first == 0 ? 1 : first > FIRST_MOST ? FIRST_MOST : first;
     }
-    uint64_t least = r->loop->ticks_us / PIECE_LEAST_PARTS;
+    uint64_t least = r->loop->ticks_us * PIECE_LEAST_US;
     uint64_t most = r->loop->ticks_us * PIECE_MOST_US;
     uint64_t ticks = (r->now - r->begun) / PIECE_OF_DONE;
     ticks = ticks < least ? least : ticks > most ? most : ticks;
@@ -85,50 +93,106 @@ static float ticks_of(const run *r, uint64_t microseconds)
     return (float)(r->loop->ticks_us * microseconds);
 }
 
-/* Should the far half of what is left be offered now? */
-static bool wanted(const run *r, size_t left)
+/* How the far half of what is left should be offered now. */
+typedef enum offer { OFFER_NONE = 0, OFFER_QUIETLY, OFFER_LOUDLY } offer;
+
+static offer wanted(const run *r, size_t left)
 {
     npi_worker *worker = r->worker;
     if (left < 2 || left <= r->loop->grain || npi_deque_has_shared(&worker->deque, true))
-        return false; /* nothing to divide, or enough in sight */
+        return OFFER_NONE; /* nothing to divide, or enough in sight */
     if (r->loop->grain != 0)
-        return true; /* the caller has said what is worth it */
-    /* Relaxed: a state of others, a hint; what is offered is published by the fork. */
+        return OFFER_LOUDLY; /* the caller has said what is worth it */
+    /* Relaxed, here and below: states and requests, hints; what is offered is published then. */
     bool looking = npi_sleepers_searching(&worker->node->sleepers);
     if (r->cost == 0)
-        return looking || left < FIRST_PARTS;
+        return looking || left < FIRST_PARTS ? OFFER_LOUDLY : OFFER_NONE;
     float rest = (float)left * r->cost;
-    if (rest >= ticks_of(r, WAKE_WORTH_US))
-        return looking || r->known || r->now - r->begun >= r->loop->ticks_us * WAKE_AFTER_US;
-    if (looking)
-        return rest >= ticks_of(r, SHARE_WORTH_US);
-    /* Relaxed: as above. */
-    return r->series && rest >= ticks_of(r, SERIES_WORTH_US) &&
-           npi_load_relaxed(&worker->deque.hungry) != 0;
+    if (rest >= ticks_of(r, WAKE_WORTH_US)) {
+        bool sure = r->known || r->now - r->begun >= r->loop->ticks_us * WAKE_AFTER_US;
+        return looking || sure ? OFFER_LOUDLY : OFFER_NONE;
+    }
+    if (rest < ticks_of(r, SHARE_WORTH_US))
+        return OFFER_NONE;
+    if (looking || r->expected || (r->part != NULL && npi_load_relaxed(&r->part->awaited) != 0))
+        return OFFER_QUIETLY;
+    bool asked = r->series && npi_load_relaxed(&worker->deque.hungry) != 0;
+    return asked && rest >= ticks_of(r, SERIES_WORTH_US) ? OFFER_LOUDLY : OFFER_NONE;
 }
 
 static void work(run *r, size_t at, size_t end);
 
 static uintptr_t run_part(np_worker *worker, uintptr_t argument)
 {
-    const part *p = (const part *)argument;
-    run r = {.loop = p->loop, .worker = worker, .cost = p->cost, .known = p->cost != 0};
+    part *p = (part *)argument;
+    run r = {.loop = p->loop, .worker = worker, .part = p, .cost = p->cost};
+    r.known = r.cost != 0;
     r.begun = r.now = npi_os_ticks();
     work(&r, p->begin, p->end);
     return 0;
 }
 
+/*
+ * Quietly: somebody awake is known to come, so nobody is woken, and no fence makes sure that the
+ * last of those who look sees it: if they have just gone to sleep, this worker does it alone. That
+ * is why only a short rest is offered in this way.
+ */
+static void make_offer(run *r, part *far, bool quietly)
+{
+    r->shared = true;
+    r->expected = false;
+    if (quietly && npi_deque_push(&r->worker->deque, run_part, NULL, (uintptr_t)far))
+        (void)npi_share_children(r->worker, UINT32_MAX);
+    else
+        np_fast_fork(r->worker, run_part, (uintptr_t)far);
+}
+
+/*
+ * The part is taken. Its thief is asked to give some of it back, and looked at until that comes, or
+ * the end: both are near. The join that follows would do as well, for any length of time and with
+ * anybody's work, but takes longer to notice. So this one leaves as soon as there is other work.
+ */
+static void await_thief(run *r, part *far, npi_child *child)
+{
+    uint64_t begun = npi_os_ticks();
+    uint64_t longest = r->loop->ticks_us * AWAIT_US;
+    npi_work work;
+    r->helped = true;
+    npi_store_relaxed(&far->awaited, 1u); /* a request, publishes nothing */
+    for (unsigned i = 1;; i++) {
+        /* Acquire: pairs with the exchange in npi_run_stolen_child, as the join's load does. */
+        if (npi_load_acquire(&child->state) == NPI_CHILD_DONE)
+            return;
+        npi_worker *thief = npi_load_relaxed(&child->thief); /* a hint, NULL for a moment */
+        if (thief != NULL && npi_deque_has_shared(&thief->deque, thief->node == r->worker->node) &&
+            npi_find_child_of(r->worker, thief, &work))
+            npi_run_stolen_child(r->worker, work.child, work.owner);
+        npi_cpu_relax();
+        if (i % LOOK_AROUND == 0 &&
+            (npi_os_ticks() - begun > longest ||
+             npi_sources_look(r->worker->node, r->worker).kind == NPI_LOOK_WORK))
+            return;
+    }
+}
+
 /* All of at .. end - 1, the far half offered. Nested as often as the range can be halved. */
-static void share(run *r, size_t at, size_t end)
+static void share(run *r, size_t at, size_t end, bool quietly)
 {
     size_t near = (end - at) - (end - at) / 2;
     size_t grain = r->loop->grain;
-    if (grain > 1) /* up to the next multiple; below the end, because more than one grain is left */
+    if (grain > 1) { /* up to the next multiple; below the end: there is more than one grain */
         near = (near - 1) / grain * grain + grain;
-    part far = {r->loop, at + near, end, r->cost};
-    r->shared = true;
-    np_fast_fork(r->worker, run_part, (uintptr_t)&far);
+    } else if (quietly) { /* cost is known, and a quarter of a microsecond less than a half */
+        near += (size_t)((float)(r->loop->ticks_us / LATE_PARTS) / r->cost) / 2;
+    }
+    part far = {r->loop, at + near, end, r->cost, 0};
+    npi_deque *deque = &r->worker->deque;
+    npi_child *child = deque->head;
+    make_offer(r, &far, quietly);
     work(r, at, at + near);
+    if (deque->head == child + 1 && npi_deque_private(deque) == 0 &&
+        !npi_deque_has_shared(deque, true))
+        await_thief(r, &far, child);
     (void)np_fast_join(r->worker, run_part, (uintptr_t)&far);
 }
 
@@ -145,8 +209,9 @@ static void note(run *r, size_t piece)
 static void work(run *r, size_t at, size_t end)
 {
     while (at < end && !npi_loop_stopped(r->loop)) {
-        if (wanted(r, end - at)) {
-            share(r, at, end);
+        offer how = wanted(r, end - at);
+        if (how != OFFER_NONE) {
+            share(r, at, end, how == OFFER_QUIETLY);
             return;
         }
         size_t piece = next_piece(r, end - at);
@@ -164,11 +229,13 @@ void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t
     float known = npi_loop_recall(memory, key);
     run r = {.loop = loop, .worker = worker, .cost = known, .known = known != 0};
     r.begun = r.now = npi_os_ticks();
-    r.series = npi_loop_series(memory, r.now, loop->ticks_us * SERIES_GAP_US) >=
-               loop->ticks_us * WAKE_WORTH_US;
+    if (!npi_loop_follows(memory, r.now, loop->ticks_us * SERIES_GAP_US))
+        npi_loop_first(memory);
+    r.series = memory->series >= loop->ticks_us * WAKE_WORTH_US;
+    r.expected = memory->helped;
     work(&r, begin, end);
     if (r.done == 0)
         return;
     npi_loop_remember(memory, key, known, (float)(r.now - r.begun + 1) / (float)r.done);
-    npi_loop_ended(memory, r.begun, r.shared ? npi_os_ticks() : r.now);
+    npi_loop_ended(memory, r.begun, r.shared ? npi_os_ticks() : r.now, r.helped);
 }
