@@ -169,7 +169,7 @@ static void await_thief(run *r, part *far, npi_child *child)
             npi_run_stolen_child(r->worker, work.child, work.owner);
         npi_cpu_relax();
         if (i % LOOK_AROUND == 0 &&
-            (npi_os_ticks() - begun > longest ||
+            (npi_os_ticks() - begun > longest || !npi_queue_is_empty(&r->worker->queue) ||
              npi_sources_look(r->worker->node, r->worker).kind == NPI_LOOK_WORK))
             return;
     }
