@@ -112,4 +112,15 @@ static inline void npi_cpu_relax(void)
 #endif
 }
 
+/* Asks for a line that will be written soon, so that the store need not wait for it. */
+static inline void npi_prefetch_write(const volatile void *address)
+{
+#if defined(__x86_64__)
+    /* Compilers emit it only when told that the processor has it; those without ignore it. */
+    __asm__ __volatile__("prefetchw (%0)" : : "r"(address));
+#else
+    __builtin_prefetch((const void *)(uintptr_t)address, 1);
+#endif
+}
+
 #endif

@@ -131,6 +131,7 @@ struct np_worker {
     uint32_t base_overflow; /* as deque.base, of the children on top of a full deque */
     uint32_t tick;          /* tasks taken; the inbox has its turn every 61 */
     uint32_t lane_cursor;
+    bool flowing; /* the last look at its inbox found something */
     uint32_t seat_cursor;
     uint32_t blocking_depth;
     bool deque_local;  /* the deque's local bit */

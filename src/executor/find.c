@@ -132,16 +132,29 @@ static bool take_in_turn(npi_worker *worker, npi_task *out)
     return victim != worker && take_queued(worker, victim, tier_within(worker, victim), out);
 }
 
+/* How long a worker waits whose lanes have run dry before it looks at them: some 150 ns. */
+#define DRY_PAUSES 6u
+
 bool npi_find_local(npi_worker *worker, npi_task *out)
 {
+    npi_inbox *inbox = &worker->node->inbox;
     uint32_t turn = ++worker->tick % TURNS;
-    if (turn == 0 && take_from_lanes(worker, worker->node, NPI_MASK_ALL, out))
+    if (__builtin_expect(turn == 0, 0) && take_from_lanes(worker, worker->node, NPI_MASK_ALL, out))
         return true;
-    if (turn == TURNS / 2 && take_in_turn(worker, out))
+    if (__builtin_expect(turn == TURNS / 2, 0) && take_in_turn(worker, out))
         return true;
     if (npi_queue_has(&worker->queue) && npi_queue_take(&worker->queue, out))
         return true;
-    return turn != 0 && take_from_lanes(worker, worker->node, NPI_MASK_ALL, out);
+    if (npi_inbox_take_seen(inbox, &worker->lane_cursor, out))
+        return true;
+    /* Now the producers' lines must be looked at. They may be putting tasks at about the pace at
+     * which they are taken; to look at once would move a line back and forth for every task. A
+     * moment later there are several. */
+    if (worker->flowing)
+        for (unsigned i = 0; i < DRY_PAUSES; i++)
+            npi_cpu_relax();
+    worker->flowing = take_from_lanes(worker, worker->node, NPI_MASK_ALL, out);
+    return worker->flowing;
 }
 
 bool npi_find_inbox(npi_worker *worker, npi_task *out)

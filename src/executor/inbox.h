@@ -109,8 +109,8 @@ void npi_inbox_close(npi_inbox *inbox);
 
 /* --- consumers ------------------------------------------------------------------------------- */
 
-/* Takes a task of one of these kinds, the lanes in turn; the cursor is the consumer's own. */
-static inline bool npi_inbox_take(npi_inbox *inbox, unsigned kinds, uint32_t *cursor, npi_task *out)
+static inline bool npi_inbox_visit(npi_inbox *inbox, unsigned kinds, bool seen, uint32_t *cursor,
+                                   npi_task *out)
 {
     /* Acquire: pairs with npi_inbox_open. */
     uint32_t count = npi_load_acquire(&inbox->count);
@@ -120,7 +120,8 @@ static inline bool npi_inbox_take(npi_inbox *inbox, unsigned kinds, uint32_t *cu
             place = 0;
         uint32_t next = place + 1;
         npi_queue *queue = &inbox->list[place]->queue;
-        if ((inbox->kind[place] & kinds) != 0 && npi_queue_has(queue) &&
+        if ((inbox->kind[place] & kinds) != 0 &&
+            (seen ? npi_queue_has_seen(queue) : npi_queue_has(queue)) &&
             npi_queue_take(queue, out)) {
             *cursor = next;
             return true;
@@ -128,6 +129,18 @@ static inline bool npi_inbox_take(npi_inbox *inbox, unsigned kinds, uint32_t *cu
         place = next;
     }
     return false;
+}
+
+/* Takes a task of one of these kinds, the lanes in turn; the cursor is the consumer's own. */
+static inline bool npi_inbox_take(npi_inbox *inbox, unsigned kinds, uint32_t *cursor, npi_task *out)
+{
+    return npi_inbox_visit(inbox, kinds, false, cursor, out);
+}
+
+/* The same for all kinds, from lanes that need no look at the producer's line for it. */
+static inline bool npi_inbox_take_seen(npi_inbox *inbox, uint32_t *cursor, npi_task *out)
+{
+    return npi_inbox_visit(inbox, NPI_MASK_ALL, true, cursor, out);
 }
 
 /* Loads only; is there anything of these kinds? */

@@ -65,7 +65,6 @@ static npi_node *near_caller(np_executor *executor, npi_worker *worker)
 
 /* A queue that is the caller's to fill between begin and end. */
 typedef struct way {
-    npi_queue *queue;
     npi_lane *lane;     /* NULL: the worker's own queue */
     npi_worker *worker; /* inside a task of the executor; NULL: from outside */
     bool shared;        /* the lane has other producers */
@@ -81,33 +80,39 @@ static np_status cannot_grow(const npi_node *node)
     return npi_fail(NP_ERR_NO_MEMORY, "the queue of NUMA node %d cannot grow", (int)node->id);
 }
 
-static inline np_status begin(way *to, npi_node *node, npi_worker *worker, np_task_affinity kind)
+/* The queue, or NULL and *status. */
+static inline __attribute__((always_inline)) npi_queue *begin(way *to, npi_node *node,
+                                                              npi_worker *worker,
+                                                              np_task_affinity kind,
+                                                              np_status *status)
 {
     /* A start or stop hook is no task: nobody would wait for what it submits. */
     to->worker = worker != NULL && worker->frame != NULL ? worker : NULL;
     if (to->worker != NULL && worker->node == node && kind == NP_AFFINITY_PREFERRED) {
         to->lane = NULL;
-        to->queue = &worker->queue;
-        return NP_OK;
+        return &worker->queue;
     }
     uint32_t number = npi_number();
     to->lane = npi_inbox_lane(&node->inbox, kind, number);
-    if (to->lane == NULL)
-        return cannot_grow(node);
-    to->queue = &to->lane->queue;
+    if (__builtin_expect(to->lane == NULL, 0)) {
+        *status = cannot_grow(node);
+        return NULL;
+    }
     to->shared = number >= NPI_NUMBERS_OWN;
     if (__builtin_expect(to->shared, 0))
         npi_lock_acquire(&to->lane->lock);
     if (to->worker == NULL && !npi_lane_begin(to->lane, &node->executor->closed)) {
         if (to->shared)
             npi_lock_release(&to->lane->lock);
-        return shut_down();
+        *status = shut_down();
+        return NULL;
     }
-    return NP_OK;
+    return &to->lane->queue;
 }
 
 /* `tasks` were published. */
-static inline void end(const way *to, npi_node *node, np_task_affinity kind, uint64_t tasks)
+static inline __attribute__((always_inline)) void end(const way *to, npi_node *node,
+                                                      np_task_affinity kind, uint64_t tasks)
 {
     if (to->lane != NULL) {
         if (to->worker == NULL)
@@ -128,17 +133,19 @@ static inline void end(const way *to, npi_node *node, np_task_affinity kind, uin
 static inline np_status put_plain(npi_node *node, npi_worker *worker, np_task_fn fn, void *argument)
 {
     way to;
-    np_status status = begin(&to, node, worker, NP_AFFINITY_PREFERRED);
-    if (__builtin_expect(status != NP_OK, 0))
+    np_status status;
+    npi_queue *queue = begin(&to, node, worker, NP_AFFINITY_PREFERRED, &status);
+    if (__builtin_expect(queue == NULL, 0))
         return status;
     uint32_t room;
-    npi_cell *cell = npi_queue_reserve(to.queue, &room);
+    npi_cell *cell = npi_queue_reserve(queue, &room);
     if (__builtin_expect(cell == NULL, 0)) {
         end(&to, node, NP_AFFINITY_PREFERRED, 0);
         return cannot_grow(node);
     }
+    npi_prefetch_write(cell + NPI_QUEUE_AHEAD);
     npi_cell_store(cell, fn, argument, NULL, npi_meta(node->index, NP_AFFINITY_PREFERRED, 0));
-    npi_queue_publish(to.queue, 1, 1);
+    npi_queue_publish(queue, 1, 1);
     end(&to, node, NP_AFFINITY_PREFERRED, 1);
     return NP_OK;
 }
@@ -148,10 +155,11 @@ static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind,
                      const npi_task *task)
 {
     way to;
-    np_status status = begin(&to, node, worker, kind);
-    if (status != NP_OK)
+    np_status status;
+    npi_queue *queue = begin(&to, node, worker, kind, &status);
+    if (queue == NULL)
         return status;
-    bool done = npi_queue_put_one(to.queue, task);
+    bool done = npi_queue_put_one(queue, task);
     end(&to, node, kind, done ? 1 : 0);
     return done ? NP_OK : cannot_grow(node);
 }
@@ -164,18 +172,19 @@ static np_status put_many(npi_node *node, npi_worker *worker, np_group *group, c
     const uint64_t meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
     way to;
     for (*accepted = 0; *accepted < count;) {
-        np_status status = begin(&to, node, worker, NP_AFFINITY_PREFERRED);
-        if (status != NP_OK)
+        np_status status;
+        npi_queue *queue = begin(&to, node, worker, NP_AFFINITY_PREFERRED, &status);
+        if (queue == NULL)
             return status;
         uint32_t room = 0, put = 0;
-        npi_cell *cell = npi_queue_reserve(to.queue, &room);
+        npi_cell *cell = npi_queue_reserve(queue, &room);
         const np_task *task = tasks + *accepted;
         size_t left = count - *accepted;
         if (cell != NULL)
             for (; put < room && put < left && task[put].fn != NULL; put++)
                 npi_cell_store(&cell[put], task[put].fn, task[put].argument, group, meta);
         if (put != 0)
-            npi_queue_publish(to.queue, put, put);
+            npi_queue_publish(queue, put, put);
         end(&to, node, NP_AFFINITY_PREFERRED, put);
         *accepted += put;
         if (cell == NULL)

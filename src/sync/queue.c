@@ -104,9 +104,14 @@ static __attribute__((noinline)) uint64_t load_extra(npi_task *out, npi_cell *ce
     return 1;
 }
 
-/* Ahead of the cells that are read: as many as arrive from the producer's cache while some are
- * run. */
-#define PREFETCH_CELLS 8u
+/* The lines of some of the cells first .. last - 1, which are filled: never one that the producer
+ * may still be writing. All misses together cost little more than one. */
+static void prefetch(npi_cell *cell, uint64_t first, uint64_t last)
+{
+    uint64_t count = last - first < NPI_QUEUE_AHEAD ? last - first : NPI_QUEUE_AHEAD;
+    for (uint64_t i = 0; i < count; i += NPI_CACHE_LINE / sizeof(npi_cell))
+        __builtin_prefetch(cell + i);
+}
 
 bool npi_queue_take(npi_queue *queue, npi_task *out)
 {
@@ -116,7 +121,8 @@ bool npi_queue_take(npi_queue *queue, npi_task *out)
     for (;;) {
         /* Acquire: pairs with the release below; cells before it are filled. */
         uint64_t seen = npi_load_acquire(&queue->seen);
-        if ((int64_t)(seen - head) <= 0) {
+        bool fresh = (int64_t)(seen - head) <= 0;
+        if (fresh) {
             /* Acquire: pairs with the release of tail in npi_queue_publish. */
             seen = npi_load_acquire(&queue->tail);
             NPI_CHECK((int64_t)(seen - head) >= 0);
@@ -127,8 +133,10 @@ bool npi_queue_take(npi_queue *queue, npi_task *out)
         npi_directory_entry *directory = npi_load_relaxed(&queue->directory);
         void *segment = npi_load_relaxed(entry_of(directory, head));
         npi_cell *cell = cells_of(segment) + head % NPI_SEGMENT_CELLS;
-        if (seen - head > PREFETCH_CELLS) /* never a line that the producer may be writing */
-            __builtin_prefetch(cell + PREFETCH_CELLS);
+        if (fresh)
+            prefetch(cell, head, seen);
+        else if (seen - head > NPI_QUEUE_AHEAD)
+            __builtin_prefetch(cell + NPI_QUEUE_AHEAD);
         npi_task_load(out, cell);
         uint64_t next = head + 1;
         bool extra = (out->meta & NPI_META_EXTRA) != 0;

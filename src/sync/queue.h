@@ -35,6 +35,9 @@
 #define NPI_SEGMENT_HEADER    64u /* belongs to the pool while the segment is free */
 #define NPI_SEGMENT_BYTES     (NPI_SEGMENT_HEADER + NPI_SEGMENT_CELLS * sizeof(npi_cell))
 #define NPI_DIRECTORY_ENTRIES 65536u
+/* Cells ahead of those in hand whose lines are asked for: as many tasks as are put or taken while a
+ * line comes from another core. */
+#define NPI_QUEUE_AHEAD 24u
 /* One segment less than the directory holds, so that a slot is never reused while claimable. */
 #define NPI_QUEUE_CELLS_MAX ((uint64_t)(NPI_DIRECTORY_ENTRIES - 1u) * NPI_SEGMENT_CELLS)
 
@@ -112,8 +115,14 @@ static inline bool npi_queue_is_empty(npi_queue *queue)
     return head == npi_load_relaxed(&queue->tail);
 }
 
-/* For those about to take: the same without the producer's line as long as there is something to
- * claim that was seen before. */
+/* For those about to take: there is something to claim that was seen before. */
+static inline bool npi_queue_has_seen(npi_queue *queue)
+{
+    uint64_t head = npi_load_relaxed(&queue->head);
+    return (int64_t)(npi_load_relaxed(&queue->seen) - head) > 0;
+}
+
+/* The same, with a look at the producer's line if there is not. */
 static inline bool npi_queue_has(npi_queue *queue)
 {
     uint64_t head = npi_load_relaxed(&queue->head);
