@@ -110,7 +110,9 @@ NP_API void np_fork(np_task_fn fn, void *argument);
 NP_API void np_join(void);
 
 /* Submits fn to `node` (NP_NODE_ID_NONE: near the caller), waits for it and for nothing else. The
- * way into fork/join from outside. Errors as np_submit_to_node(). */
+ * way into fork/join from outside. Errors as np_submit_to_node(), and of the call itself: what it
+ * gave to np_group_fail(np_current_group()), or NP_ERR_CANCELLED if a timed shutdown discarded it.
+ */
 NP_API NP_MUST_USE np_status np_run(np_executor *executor, np_node_id node, np_task_fn fn,
                                     void *argument);
 

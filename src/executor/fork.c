@@ -26,15 +26,17 @@ uint32_t npi_share_children(npi_worker *worker, uint32_t count)
         count = most;
     /* The youngest first, because the levels begin with the innermost. */
     const npi_level *level = worker->level;
-    for (npi_child *child = first + count; child-- > first;) {
-        while (child < level->base)
+    for (uint32_t i = count; i-- > 0;) {
+        while (first + i < level->base)
             level = level->outer;
-        npi_plain_set(&child->frame, (const void *)level->frame);
+        npi_plain_set(&first[i].frame, (const void *)level->frame);
     }
     return npi_deque_publish(deque, count);
 }
 
-/* Shares something: the first child in sight, and half of them all if somebody asked. */
+/* Shares something: the first child in sight, and half of them all if somebody asked. Wakes who
+ * sleeps, asked or not: a question may come just too late for us to hear it, and may have been
+ * answered by a strict task, whose children were not for the one who asked. */
 static __attribute__((noinline)) void feed(npi_worker *worker)
 {
     npi_deque *deque = &worker->deque;
@@ -46,22 +48,13 @@ static __attribute__((noinline)) void feed(npi_worker *worker)
         npi_store_relaxed(&deque->hungry, 0u); /* thieves that find nothing ask again */
         count = (npi_deque_private(deque) + 1) / 2;
     }
-    if (npi_share_children(worker, count) == 0)
-        return;
-    if (!asked) {
-        /* Partner: the fence of a worker about to sleep (worker.c). Either it sees the child just
-         * shared, or we see that it asked. */
-        npi_fence_seq_cst();
-        if (npi_load_relaxed(&deque->hungry) == 0)
-            return;
-        npi_store_relaxed(&deque->hungry, 0u);
-    }
-    npi_wake_for_child(worker->node, worker);
+    if (npi_share_children(worker, count) != 0)
+        npi_wake_for_child(worker->node, worker);
 }
 
 static inline bool is_asked(npi_worker *worker)
 {
-    /* Relaxed: a request; its writer sleeps behind a fence and is woken by feed(). */
+    /* Relaxed: a request, publishes nothing. */
     return npi_load_relaxed(&worker->deque.hungry) != 0;
 }
 
@@ -76,13 +69,15 @@ static bool overflow_pop(npi_worker *worker)
     return true;
 }
 
-/* Runs the child of a plain fork at once; what it leaves unjoined has been run as well. */
+/* Runs the child of a plain fork at once; what it leaves unjoined has been run as well. One that
+ * joins too much ends children of its parent's: then the deque is no longer full, nothing lies on
+ * top of it, and it is the parent's joins that find nothing. */
 static void overflow_run(npi_worker *worker, np_task_fn fn, void *argument)
 {
     npi_deque *deque = &worker->deque;
     uint32_t before = deque->overflow;
     fn(argument);
-    npi_deque_set_overflow(deque, before);
+    npi_deque_set_overflow(deque, npi_deque_is_full(deque) ? before + 1 : 0);
 }
 
 /* --- fork ------------------------------------------------------------------------------------ */
@@ -95,13 +90,11 @@ static __attribute__((noinline)) void plain_fork_slow(npi_worker *worker, np_tas
         return;
     }
     npi_deque *deque = &worker->deque;
-    if (!npi_deque_push(deque, NULL, fn, (uintptr_t)argument)) {
-        overflow_run(worker, fn, argument);
-        npi_deque_set_overflow(deque, deque->overflow + 1);
-        return;
-    }
+    bool pushed = npi_deque_push(deque, NULL, fn, (uintptr_t)argument);
     if (npi_deque_shows_none(deque) || is_asked(worker))
         feed(worker);
+    if (!pushed)
+        overflow_run(worker, fn, argument);
 }
 
 void np_fork(np_task_fn fn, void *argument)
@@ -123,10 +116,8 @@ void np_fork(np_task_fn fn, void *argument)
 void np_fast_fork_slow_1(np_worker *worker, np_fast_fn fn, uintptr_t argument)
 {
     npi_deque *deque = &worker->deque;
-    if (!npi_deque_push(deque, fn, NULL, argument)) {
+    if (!npi_deque_push(deque, fn, NULL, argument))
         npi_deque_set_overflow(deque, deque->overflow + 1); /* its join calls it */
-        return;
-    }
     if (npi_deque_shows_none(deque) || is_asked(worker))
         feed(worker);
 }
@@ -151,9 +142,9 @@ static uintptr_t join_stolen(npi_worker *worker)
         npi_work work;
         npi_worker *thief = npi_load_relaxed(&child->thief); /* a hint, may still be NULL */
         /* What the thief forked is part of what we wait for: take that back first (leapfrogging,
-         * Wagner and Calder 1993). */
-        while (thief != NULL && thief != worker && !child_is_done(worker, child) &&
-               npi_find_child_of(worker, thief, &work))
+         * Wagner and Calder 1993), as long as the stack allows (npi_worker_help). */
+        while (npi_os_stack_here() >= worker->deep && thief != NULL && thief != worker &&
+               !child_is_done(worker, child) && npi_find_child_of(worker, thief, &work))
             npi_run_stolen_child(worker, work.child, work.owner);
         (void)npi_worker_help(worker, child_is_done, child, NPI_NO_DEADLINE, false);
     }
@@ -162,26 +153,33 @@ static uintptr_t join_stolen(npi_worker *worker)
     return result;
 }
 
-/* A child of the plain form that nobody took, or one that was left unjoined. */
+/* A child that nobody took, with what it leaves unjoined. Its slot is free already: a result has no
+ * place to go, and nobody who asks for it. */
 static inline void run_in_place(npi_worker *worker, npi_child *child)
 {
-    npi_child_call(worker, child);
+    (void)npi_child_call(worker, child);
     while (__builtin_expect(worker->deque.head > child, 0))
         np_join();
 }
 
 static __attribute__((noinline)) void plain_join_slow(npi_worker *worker)
 {
-    if (worker == NULL || overflow_pop(worker) || worker->deque.head == worker->deque.base)
-        return; /* nothing of this task's own is left */
-    npi_child *child = npi_deque_pop(&worker->deque);
-    if (child == NULL) {
-        (void)join_stolen(worker);
+    if (worker == NULL)
         return;
+    npi_child *child = NULL;
+    if (!overflow_pop(worker)) {
+        if (worker->deque.head == worker->deque.base)
+            return; /* nothing of this task's own is left */
+        child = npi_deque_pop(&worker->deque);
+        if (child == NULL) {
+            (void)join_stolen(worker);
+            return;
+        }
     }
     if (is_asked(worker))
         feed(worker); /* before the child, which may be a long one */
-    run_in_place(worker, child);
+    if (child != NULL)
+        run_in_place(worker, child);
 }
 
 void np_join(void)
@@ -198,13 +196,13 @@ void np_join(void)
 
 uintptr_t np_fast_join_slow_1(np_worker *worker, np_fast_fn fn, uintptr_t argument)
 {
-    if (overflow_pop(worker))
-        return fn(worker, argument);
-    NPI_INVARIANT(worker->deque.head > worker->deque.base);
-    npi_child *child = npi_deque_pop(&worker->deque);
-    if (child == NULL)
-        return join_stolen(worker);
-    NPI_CHECK(child->fast == fn && child->argument == argument);
+    if (!overflow_pop(worker)) {
+        NPI_INVARIANT(worker->deque.head > worker->deque.base);
+        npi_child *child = npi_deque_pop(&worker->deque);
+        if (child == NULL)
+            return join_stolen(worker);
+        NPI_CHECK(child->fast == fn && child->argument == argument);
+    }
     if (is_asked(worker))
         feed(worker);
     return fn(worker, argument);
@@ -242,6 +240,7 @@ static np_status run_and_wait(np_executor *executor, np_node_id node, np_task_fn
 {
     np_group group;
     npi_group_init(&group, false);
+    group.quiet = fn == run_fast_root; /* its caller is told by the status */
     np_submit_options options = {.size = sizeof options, .group = &group};
     options.to_node = node != NP_NODE_ID_NONE;
     options.node = node;

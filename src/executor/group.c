@@ -50,6 +50,7 @@ void npi_group_init(np_group *group, bool isolated)
     npi_atomic_init(&group->discarded, 0u);
     npi_lock_init(&group->lock);
     group->isolated = isolated;
+    group->quiet = false;
     group->process = npi_os_process_generation();
     group->waiters = NULL;
     group->notices = NULL;

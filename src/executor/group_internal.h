@@ -16,7 +16,8 @@ struct np_group {
     np_atomic(uint32_t) cancelled;
     np_atomic(uint32_t) discarded; /* a task was handed back by a timed shutdown */
     bool isolated;                 /* constant */
-    uint32_t process;              /* constant: npi_os_process_generation() of the maker */
+    bool quiet;       /* constant: its tasks are the library's own, of no use to on_discard */
+    uint32_t process; /* constant: npi_os_process_generation() of the maker */
     npi_lock lock;
     struct group_waiter *waiters; /* by lock */
     struct group_notice *notices; /* by lock */
@@ -36,16 +37,16 @@ void npi_group_discarded(np_group *group);
 void npi_group_undo(np_group *group, uint64_t tasks);
 bool npi_group_cancelled(const np_group *group);
 
-/* Calls a child's function; a result takes the place of the argument. */
-static inline void npi_child_call(npi_worker *worker, npi_child *child)
+/* Calls a child's function; returns its result, if it is of the fast form. */
+static inline uintptr_t npi_child_call(npi_worker *worker, const npi_child *child)
 {
     np_fast_fn fast = npi_plain_get(&child->fast);
     np_task_fn plain = npi_plain_get(&child->plain);
     uintptr_t argument = npi_plain_get(&child->argument);
-    if (fast == NULL)
-        plain((void *)argument);
-    else
-        npi_plain_set(&child->argument, fast(worker, argument));
+    if (fast != NULL)
+        return fast(worker, argument);
+    plain((void *)argument);
+    return 0;
 }
 
 /* What the running body forked and did not join. */

@@ -43,6 +43,9 @@ static inline void leave(npi_worker *worker, const npi_level *level, const outer
     if (__builtin_expect(worker->deque_local != before->local, 0)) {
         worker->deque_local = before->local;
         (void)npi_deque_set_local(&worker->deque, before->local);
+        /* What was shared beneath is findable for other nodes again. */
+        if (npi_deque_has_shared(&worker->deque, false))
+            npi_wake_for_child(worker->node, worker);
     }
 }
 
@@ -80,7 +83,7 @@ void npi_run_notice(npi_worker *worker, np_task_fn fn, void *argument)
 static void call_on_discard(np_executor *executor, npi_task *task, np_discard_reason reason)
 {
     const np_executor_options *options = &executor->settings.public_options;
-    if (options->on_discard != NULL)
+    if (options->on_discard != NULL && (task->group == NULL || !task->group->quiet))
         options->on_discard(options->discard_context, task->fn, npi_task_argument(task), reason);
 }
 
@@ -143,8 +146,9 @@ void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owne
     npi_level level;
     outer before;
     enter(worker, npi_plain_get(&child->frame), &level, &before);
-    npi_child_call(worker, child);
+    uintptr_t result = npi_child_call(worker, child);
     leave(worker, &level, &before);
+    npi_plain_set(&child->argument, result);
     /* Release: what the child did, its result included, to the owner's acquire in join (fork.c).
      * Nothing of the child may be touched afterwards: the owner reuses the slot. */
     if (npi_exchange_acq_rel(&child->state, (uint32_t)NPI_CHILD_DONE) == NPI_CHILD_AWAITED)

@@ -142,7 +142,7 @@ np_status np_blocking_begin(void)
     /* What this worker keeps to itself would be out of reach while it is away. */
     if (npi_share_children(worker, UINT32_MAX) != 0)
         npi_wake_for_child(node, worker);
-    npi_store_relaxed(&worker->activity, (uint32_t)NPI_WORKER_BLOCKED); /* for snapshots */
+    npi_store_relaxed(&worker->activity, (uint32_t)NPI_WORKER_BLOCKED); /* as set_activity */
     return NP_OK;
 }
 
@@ -153,7 +153,7 @@ void np_blocking_end(void)
         worker->executor->process != npi_os_process_generation())
         return;
     npi_node *node = worker->node;
-    npi_store_relaxed(&worker->activity, (uint32_t)NPI_WORKER_AWAKE); /* for snapshots */
+    npi_store_relaxed(&worker->activity, (uint32_t)NPI_WORKER_AWAKE); /* as set_activity */
     npi_lock_acquire(&node->seat_lock);
     NPI_INVARIANT(node->blocked > 0);
     node->blocked--;

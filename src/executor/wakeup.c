@@ -75,8 +75,10 @@ void npi_wake_for_task(npi_node *home, np_task_affinity affinity, npi_worker *se
 
 void npi_wake_for_child(npi_node *home, npi_worker *self)
 {
-    /* Partner: as above. */
-    npi_fence_seq_cst();
+    /* Partner: the heavy fence of sleep_unless_needed, as above. */
+    npi_fence_light();
+    if (npi_load_relaxed(&home->executor->sleeping) == 0)
+        return;
     (void)wake_near(home, !self->deque_local, false, self);
 }
 

@@ -6,7 +6,10 @@
  *   npi_deque_pop        yes       -         (take back the youngest child)
  *   npi_deque_forget     yes       -         (after a stolen child is done)
  *   npi_deque_publish    yes       -
+ *   npi_deque_set_local  yes       -
  *   npi_deque_steal      yes       yes       (the oldest shared child)
+ *   npi_deque_ask        yes       yes
+ *   npi_deque_has_shared yes       yes
  *
  * Children are strictly nested, so the deque is an array used as a stack:
  *
@@ -15,24 +18,27 @@
  *
  * The private part is pushed and popped with plain loads and stores. The shared part is described
  * by one atomic word {local, split, tail}: thieves raise tail, the owner moves split, both by
- * compare and swap of the whole word, so neither fences nor mixed-size accesses are needed. A
- * successful swap proves that the word was current, and the word determines which slots are shared;
- * indices are reused, but a slot in [tail, split) of the current word always holds a published
- * child, so a word that returned to an old value does no harm.
+ * compare and swap of the whole word, so neither fences nor mixed-size accesses are needed. (While
+ * nothing is shared no thief's swap can succeed, and the owner simply stores.) A successful swap
+ * proves that the word was current, and the word determines which slots are shared; indices are
+ * reused, but a slot in [tail, split) of the current word always holds a published child, so a word
+ * that returned to an old value does no harm.
  *
  * The structs are public (numaperf/detail/fork.h) because the fast form pushes and pops inline. It
  * needs to know two bounds only: a join above `floor` takes a private child; a fork below `limit`
- * has room, and something else is in sight of thieves already. Whoever changes split, tail, base or
- * overflow sets both anew (npi_deque_set_bounds). Below `base` lie the children of tasks that wait
- * further down on this worker's stack, and have shared them so that they get done.
+ * has room, and something else was in sight of thieves when the owner last looked. If it no longer
+ * is, the thief that took it has asked (`hungry`). Whoever changes split, known_tail, base or
+ * overflow sets both anew (npi_deque_set_bounds). Below `base` lie the children of bodies further
+ * down on this worker's stack: tasks that wait, and have shared them so that they get done, or that
+ * run a part of themselves in another frame (npi_run_framed).
  *
  * On top of a full deque children are only counted (`overflow`): the plain form has run such a
  * child by then, the fast form runs it at its join, which says what it is.
  *
  * After Lace (van Dijk and van de Pol, "Lace: Non-blocking Split Deque for Work-Stealing", 2014).
- * Deviations: tail and split change only by compare and swap (there the owner stores its half and
- * fences); nothing is shared until a thief is known to be hungry; the `local` bit keeps the thieves
- * of other nodes away while a strict task runs.
+ * Deviations: the owner never stores its half of a word that thieves may change, and so needs no
+ * fence; only one child is shared until a thief is known to be hungry; the `local` bit keeps the
+ * thieves of other nodes away while a strict task runs.
  */
 #ifndef NPI_SYNC_DEQUE_H
 #define NPI_SYNC_DEQUE_H
@@ -80,6 +86,11 @@ static inline bool npi_deque_is_empty(const npi_deque *deque)
     return deque->head == deque->slots;
 }
 
+static inline bool npi_deque_is_full(const npi_deque *deque)
+{
+    return deque->head == deque->slots + NPI_DEQUE_CAPACITY;
+}
+
 /* Owner: it must not go below `floor` or up to `limit` without calling one of the functions here.
  */
 static inline void npi_deque_set_bounds(npi_deque *deque)
@@ -95,7 +106,7 @@ static inline bool npi_deque_push(npi_deque *deque, np_fast_fn fast, np_task_fn 
                                   uintptr_t argument)
 {
     npi_child *child = deque->head;
-    if (child == deque->slots + NPI_DEQUE_CAPACITY)
+    if (npi_deque_is_full(deque))
         return false;
     npi_plain_set(&child->fast, fast);
     npi_plain_set(&child->plain, plain);
@@ -107,7 +118,7 @@ static inline bool npi_deque_push(npi_deque *deque, np_fast_fn fast, np_task_fn 
 /* Owner: so many children lie on top of the full deque. */
 static inline void npi_deque_set_overflow(npi_deque *deque, uint32_t count)
 {
-    NPI_CHECK(count == 0 || deque->head == deque->slots + NPI_DEQUE_CAPACITY);
+    NPI_CHECK(count == 0 || npi_deque_is_full(deque));
     deque->overflow = count;
     npi_deque_set_bounds(deque);
 }
