@@ -43,8 +43,7 @@ typedef struct np_fork_deque {
     NP_FORK_ALIGNED(128) np_fork_child *head; /* the next free slot */
     np_fork_child *floor;                     /* join: slots below are not simply the owner's */
     np_fork_child *limit;                     /* fork: from here on something has to be done */
-    np_fork_child *slots;
-    np_fork_child *base; /* the running task's own children begin here */
+    np_fork_child *base;                      /* the running task's own children begin here */
     uint32_t split;      /* the owner's copy of the index where the private part begins */
     uint32_t known_tail; /* tail when the owner last looked; thieves may have raised it since */
     uint32_t overflow;   /* children forked on top of a full deque */
@@ -54,6 +53,7 @@ typedef struct np_fork_deque {
     /* Set by a worker that found nothing here before it sleeps; cleared by the owner when it
      * shares. */
     np_atomic(uint32_t) hungry;
+    np_fork_child *slots; /* constant; here, so that a thief needs nothing of the owner's line */
 } np_fork_deque;
 
 NP_END_DECLS
