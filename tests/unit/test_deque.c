@@ -77,7 +77,9 @@ static void test_thieves_take_the_oldest(void **state)
     /* The same slots again. */
     push(deque, 77);
     assert_int_equal(npi_deque_publish(deque, UINT32_MAX), 1);
+    assert_int_equal(npi_load_relaxed(&deque->hungry), 0);
     assert_int_equal(number_of(npi_deque_steal(deque, true, &again)), 77);
+    assert_int_equal(npi_load_relaxed(&deque->hungry), 1); /* it was the last one in sight */
     assert_null(npi_deque_pop(deque));
     npi_deque_forget(deque);
     free((void *)slots);

@@ -242,6 +242,39 @@ static void test_children_that_were_hidden(void **state)
     pool_destroy_exact(executor, 2, 0);
 }
 
+/* Private children of the body beneath are shared with its frame. */
+static void share_both(void *argument)
+{
+    npi_worker *self = npi_worker_self();
+    const npi_child *child = self->deque.head;
+    np_fork(leaf, NULL);
+    assert_int_equal(npi_share_children(self, UINT32_MAX), 2);
+    assert_ptr_equal(npi_plain_get(&child[-1].frame), argument);
+    assert_ptr_equal(npi_plain_get(&child[0].frame), self->frame);
+    assert_ptr_not_equal(self->frame, argument);
+    np_join();
+}
+
+static void fork_in_two_frames(void *argument)
+{
+    (void)argument;
+    npi_worker *self = npi_worker_self();
+    np_fork(leaf, NULL); /* shared at once */
+    np_fork(leaf, NULL);
+    npi_frame inner = *self->frame;
+    npi_run_framed(self, &inner, share_both, (void *)(uintptr_t)self->frame);
+    np_join();
+    np_join();
+}
+
+static void test_frames(void **state)
+{
+    (void)state;
+    np_executor *executor = pool_create(ONE_BY_ONE, NULL);
+    assert_int_equal(np_run(executor, 0, fork_in_two_frames, NULL), NP_OK);
+    pool_destroy_exact(executor, 1, 0);
+}
+
 /* --- more joins than forks, and fewer ------------------------------------------------------------
  */
 
@@ -362,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_a_question_that_comes_too_late),
         cmocka_unit_test(test_strict_children_do_not_use_up_the_question),
         cmocka_unit_test(test_children_that_were_hidden),
+        cmocka_unit_test(test_frames),
         cmocka_unit_test(test_a_join_too_many_on_a_full_deque),
         cmocka_unit_test(test_unjoined_fast_children),
         cmocka_unit_test(test_discarded_fast_call),
