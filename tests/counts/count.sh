@@ -42,12 +42,15 @@ kinds_of() # OBJECT DIR: the file with its atomic instructions, made once
 
 measure() # PROGRAM DIR PATH RESULT [LIBRARY-FOLDER]
 {
-    local program=$1 dir=$2 path=$3 result=$4 library=${5:-} work object
+    local program=$1 dir=$2 path=$3 result=$4 library=${5:-} work object reason
     work=$(mktemp -d "$dir/$path.XXXXXX")
-    if ! LD_LIBRARY_PATH=$library valgrind -q --tool=callgrind --dump-instr=yes --dump-line=yes --compress-pos=no \
-        --compress-strings=no --separate-threads=yes --collect-systime=yes \
-        --callgrind-out-file="$work/out" "$program" "$path" >"$work/log" 2>&1; then
+    if ! LD_LIBRARY_PATH=$library valgrind -q --tool=callgrind --dump-instr=yes \
+        --dump-line=yes --compress-pos=no --compress-strings=no --separate-threads=yes \
+        --collect-systime=yes --callgrind-out-file="$work/out" "$program" "$path" >"$work/log" 2>&1; then
         cat "$work/log" >&2
+        reason=$(sed -n 's/^skipped: //p' "$work/log")
+        rm -rf "$work"
+        [ -z "$reason" ] || skip "$reason"
         echo "count_paths $path failed under valgrind" >&2
         exit 1
     fi
@@ -132,7 +135,7 @@ sums() # FILE…
                 k = order[j]
                 split(k, part, " ")
                 printf "%02d%02d %s %.0f %d", path_rank[part[1]], stretch_rank[part[2]], k, \
-                    sum[k, 7], sprintf("%.0f", sum[k, 7] - sum[k, 3])
+                    sum[k, 7], sum[k, 7] < sum[k, 3] ? 0 : sprintf("%.0f", sum[k, 7] - sum[k, 3])
                 if (!((k, "turns") in walked)) sum[k, 13] = sum[k, 12]
                 for (i = 8; i <= 11; i++) printf " %s", plain(sum[k, i])
                 for (i = 12; i <= 13; i++) printf " %.1f", sum[k, i] < 0 ? 0 : sum[k, i]

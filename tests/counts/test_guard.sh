@@ -63,8 +63,8 @@ must "nothing" "" pass # and nothing is said
 with 3 'int(x * 0.95)'
 must "5 % fewer instructions" "wake submit: instructions per step" fail
 must "the same, by another compiler" "instructions are not compared" pass "another 1"
-with 4 'x / 2'
-must "half of the statistics" "wake submit: statistics per step" fail
+with 4 'x - 5'
+must "five instructions of statistics fewer" "wake submit: statistics per step" fail
 with 3 'int(x * 1.05)'
 must "5 % more instructions" "wake submit: instructions per step have fallen" pass
 with 5 'x - 1'
