@@ -101,8 +101,7 @@ static np_status build_node(np_executor *executor, np_node_index index, const np
     npi_segment_pool_init(&node->pool, &node->arena, NPI_SEGMENT_BYTES);
     npi_inbox_init(&node->inbox, &node->arena, &node->pool);
     uint32_t seats = node->regular + node->spares + node->guests;
-    npi_sleepers_init(&node->sleepers, seats);
-    npi_atomic_init(&node->seat_limit, node->regular);
+    npi_sleepers_init(&node->sleepers, seats, node->regular);
     npi_gate_init(node);
     if (seats == 0)
         return NP_OK;

@@ -7,9 +7,10 @@
 uint64_t npi_node_queued_gated(npi_node *node)
 {
     uint64_t sum = npi_inbox_depth(&node->inbox, NPI_MASK_PREFERRED);
-    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    uint32_t limit = npi_load_acquire(&node->sleepers.limit);
     for (uint32_t seat = 0; seat < limit; seat++)
-        sum += npi_queue_depth(&npi_node_seat(node, seat)->queue);
+        if ((npi_sleepers_awake(&node->sleepers, seat / 64) >> seat % 64 & 1) != 0)
+            sum += npi_queue_depth(&npi_node_seat(node, seat)->queue);
     return sum;
 }
 
@@ -22,7 +23,7 @@ uint64_t npi_node_queued(npi_node *node)
 uint64_t npi_node_signature(npi_node *node)
 {
     uint64_t sum = npi_inbox_signature(&node->inbox, NPI_MASK_PREFERRED);
-    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    uint32_t limit = npi_load_acquire(&node->sleepers.limit);
     for (uint32_t seat = 0; seat < limit; seat++)
         sum += npi_queue_signature(&npi_node_seat(node, seat)->queue);
     return sum;

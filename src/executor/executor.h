@@ -47,15 +47,13 @@ struct npi_node {
     npi_inbox inbox;
     npi_sleepers sleepers;
 
-    /* Constant after create, but for seat_limit. The line that every way through a node reads. */
+    /* Constant after create: the line that every way through a node reads. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_executor *executor;
     npi_worker *seats; /* regular + spares + guests */
     npi_node **order;  /* nodes with workers by closeness, itself first */
     uint32_t order_count;
-    uint32_t reach;   /* of them its workers may take from: only itself under LOCAL_ONLY */
-    uint32_t regular; /* regular workers; 0: this node is not used */
-    /* Seats in use or once used: thieves look at seats below it. Raised under seat_lock. */
-    np_atomic(uint32_t) seat_limit;
+    uint32_t reach;    /* of them its workers may take from: only itself under LOCAL_ONLY */
+    uint32_t regular;  /* regular workers; 0: this node is not used */
     uint32_t spinners; /* no more of its workers than this spin before they sleep */
     np_node_id id;
     np_node_index index;
@@ -113,6 +111,14 @@ typedef struct npi_loop_memory {
 /* State of a spare or guest seat, by seat_lock. */
 enum { NPI_SEAT_EMPTY = 0, NPI_SEAT_ACTIVE, NPI_SEAT_RETIRING };
 
+/* Where it stole its last task, if there may be more: see npi_find_again. */
+typedef struct npi_prey {
+    npi_node *node; /* NULL: nowhere */
+    uint32_t seat;  /* of its own node; NPI_SLEEPER_NONE: the inbox of another one */
+    uint32_t left;  /* so many more before it looks around again */
+    np_tier tier;
+} npi_prey;
+
 /* How long it looks for work before it sleeps: see worker.c. */
 typedef struct npi_spin {
     uint32_t longest_ns; /* the option; 0: never; NP_SPIN_BUSY: always */
@@ -133,6 +139,7 @@ struct np_worker {
     uint32_t lane_cursor;
     bool flowing; /* the last look at its inbox found something */
     uint32_t seat_cursor;
+    npi_prey prey;
     uint32_t blocking_depth;
     bool deque_local;  /* the deque's local bit */
     uintptr_t deep;    /* below these addresses its stack is half full, */
@@ -152,6 +159,7 @@ struct np_worker {
     uint32_t index; /* within the executor */
     npi_spin spin;  /* the owner's; worker.c */
     bool armed;     /* the owner's: it is the watcher of the gate */
+    uint8_t watch;  /* the owner's: so many more times it will be, though nothing is refused */
 
     /* Constant. */
     NPI_ALIGNED(NPI_FALSE_SHARING) npi_child *slots;
@@ -265,6 +273,8 @@ typedef struct npi_work {
 
 /* Own queue and own inbox: what a busy worker takes next, without looking at anybody else. */
 NPI_HOT bool npi_find_local(npi_worker *worker, npi_task *out);
+/* More from where it stole last, without a search. */
+NPI_HOT bool npi_find_again(npi_worker *worker, npi_task *out);
 /* The inbox of its node alone: what a worker that has slept was most likely woken for. */
 NPI_HOT bool npi_find_inbox(npi_worker *worker, npi_task *out);
 /* Before it: asks for the cache lines that it will touch, all at once. */

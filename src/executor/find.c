@@ -89,6 +89,20 @@ static bool take_queued(npi_worker *worker, npi_worker *victim, np_tier tier, np
     return true;
 }
 
+/*
+ * A thief who found a long queue goes back to it for the next ones instead of searching for each:
+ * a search costs several read-modify-writes and a look at every node. They stay in their queue
+ * until it runs them, so none is stranded behind a long one and their order is kept, as both would
+ * not be if it carried half of them home. Its own queue and inbox come first each time, and after
+ * so many it looks around again, for somebody nearer may have work by now.
+ */
+#define AT_A_STRETCH 64u
+
+static void remember(npi_worker *worker, npi_node *node, uint32_t seat, np_tier tier)
+{
+    worker->prey = (npi_prey){node, seat, AT_A_STRETCH - 1, tier};
+}
+
 /* Seats begin .. end - 1 of one node in order. */
 static npi_found visit_range(npi_worker *worker, npi_node *node, uint32_t begin, uint32_t end,
                              bool tasks, np_tier other_tier, npi_work *out)
@@ -101,8 +115,11 @@ static npi_found visit_range(npi_worker *worker, npi_node *node, uint32_t begin,
             np_tier tier = node == worker->node ? tier_within(worker, victim) : other_tier;
             if (take_child(worker, victim, tier, out))
                 return NPI_FOUND_CHILD;
-            if (tasks && take_queued(worker, victim, tier, &out->task))
+            if (tasks && take_queued(worker, victim, tier, &out->task)) {
+                if (node == worker->node)
+                    remember(worker, node, victim->seat, tier);
                 return NPI_FOUND_TASK;
+            }
         }
     }
     return NPI_FOUND_NOTHING;
@@ -127,7 +144,7 @@ static npi_found visit_seats(npi_worker *worker, npi_node *node, uint32_t begin,
 static bool take_in_turn(npi_worker *worker, npi_task *out)
 {
     npi_node *node = worker->node;
-    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    uint32_t limit = npi_load_acquire(&node->sleepers.limit);
     npi_worker *victim = npi_node_seat(node, worker->seat_cursor++ % limit);
     return victim != worker && take_queued(worker, victim, tier_within(worker, victim), out);
 }
@@ -186,7 +203,7 @@ static npi_found visit_siblings(npi_worker *worker, npi_work *out)
 {
     npi_node *node = worker->node;
     /* Acquire: a seat below the limit has been set up (seat.c). */
-    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    uint32_t limit = npi_load_acquire(&node->sleepers.limit);
     npi_found found = NPI_FOUND_NOTHING;
     if (!node->one_cache && worker->cache_end - worker->cache_begin < limit)
         found = visit_seats(worker, node, worker->cache_begin, worker->cache_end, true,
@@ -202,7 +219,7 @@ static bool tasks_behind_gate(npi_node *node)
 {
     if (npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED))
         return true;
-    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    uint32_t limit = npi_load_acquire(&node->sleepers.limit);
     for (uint32_t word = 0; word * 64 < limit; word++)
         for (uint64_t left = awake_seats(node, word, 0, limit); left != 0; left &= left - 1) {
             uint32_t seat = word * 64 + (uint32_t)__builtin_ctzll(left);
@@ -215,7 +232,7 @@ static bool tasks_behind_gate(npi_node *node)
 /* All its workers sleep: what is queued there is theirs, and who queued it wakes one of them. */
 static bool sleeps(npi_node *node)
 {
-    return npi_sleepers_all(&node->sleepers, node->regular);
+    return npi_sleepers_all(&node->sleepers, node->sleepers.regular);
 }
 
 static npi_gate ask_gate(npi_worker *worker, npi_node *home)
@@ -231,37 +248,68 @@ static npi_gate ask_gate(npi_worker *worker, npi_node *home)
 }
 
 static npi_found count_away(npi_worker *worker, npi_node *home, np_tier tier, np_counter reason,
-                            bool from_lane, bool gated, const npi_work *out)
+                            bool from_lane, bool gated, const npi_task *task)
 {
     if (from_lane)
         npi_count(&worker->counters, (np_counter)(NP_COUNTER_STOLEN_CACHE + (int)tier), 1);
     npi_count(&worker->counters, reason, 1);
     /* Relaxed: for the gate's estimate of what the home takes itself, in the signature's unit. */
     if (gated)
-        npi_fetch_add_relaxed(&home->taken_away, (uint64_t)npi_task_cells(&out->task));
+        npi_fetch_add_relaxed(&home->taken_away, (uint64_t)npi_task_cells(task));
     return NPI_FOUND_TASK;
+}
+
+static np_counter reason_of(npi_gate gate)
+{
+    return gate == NPI_GATE_OPEN      ? NP_COUNTER_AWAY_ANY
+           : gate == NPI_GATE_BACKLOG ? NP_COUNTER_AWAY_BACKLOG
+                                      : NP_COUNTER_AWAY_AGE;
 }
 
 static npi_found visit_node(npi_worker *worker, npi_node *node, np_tier tier, npi_work *out)
 {
+    npi_sleepers *sleepers = &node->sleepers;
     if (sleeps(node)) /* but a guest or a spare worker there may be awake */
-        return visit_seats(worker, node, node->regular, npi_load_acquire(&node->seat_limit), false,
-                           tier, out);
+        return visit_seats(worker, node, sleepers->regular, npi_load_acquire(&sleepers->limit),
+                           false, tier, out);
     if (take_from_lanes(worker, node, NPI_MASK_ANY, &out->task))
-        return count_away(worker, node, tier, NP_COUNTER_AWAY_ANY, true, false, out);
+        return count_away(worker, node, tier, NP_COUNTER_AWAY_ANY, true, false, &out->task);
 
     npi_gate gate = ask_gate(worker, node);
-    np_counter reason = gate == NPI_GATE_OPEN      ? NP_COUNTER_AWAY_ANY
-                        : gate == NPI_GATE_BACKLOG ? NP_COUNTER_AWAY_BACKLOG
-                                                   : NP_COUNTER_AWAY_AGE;
+    np_counter reason = reason_of(gate);
     bool open = gate != NPI_GATE_SHUT;
-    if (open && take_from_lanes(worker, node, NPI_MASK_PREFERRED, &out->task))
-        return count_away(worker, node, tier, reason, true, true, out);
-    npi_found found = visit_seats(worker, node, 0, npi_load_acquire(&node->seat_limit), open, tier,
-                                  out);
+    if (open && take_from_lanes(worker, node, NPI_MASK_PREFERRED, &out->task)) {
+        remember(worker, node, NPI_SLEEPER_NONE, tier);
+        return count_away(worker, node, tier, reason, true, true, &out->task);
+    }
+    npi_found found = visit_seats(worker, node, 0, npi_load_acquire(&node->sleepers.limit), open,
+                                  tier, out);
     if (found == NPI_FOUND_TASK)
-        return count_away(worker, node, tier, reason, false, true, out);
+        return count_away(worker, node, tier, reason, false, true, &out->task);
     return found;
+}
+
+bool npi_find_again(npi_worker *worker, npi_task *out)
+{
+    npi_prey *prey = &worker->prey;
+    npi_node *node = prey->node;
+    if (node == NULL)
+        return false;
+    prey->node = NULL;
+    if (prey->left == 0)
+        return false;
+    if (prey->seat != NPI_SLEEPER_NONE) {
+        if (!take_queued(worker, npi_node_seat(node, prey->seat), prey->tier, out))
+            return false;
+    } else {
+        npi_gate gate = ask_gate(worker, node);
+        if (gate == NPI_GATE_SHUT || !take_from_lanes(worker, node, NPI_MASK_PREFERRED, out))
+            return false;
+        (void)count_away(worker, node, prey->tier, reason_of(gate), true, true, out);
+    }
+    prey->node = node;
+    prey->left--;
+    return true;
 }
 
 static npi_found visit_other_nodes(npi_worker *worker, npi_work *out)
@@ -314,7 +362,7 @@ static void look_at_seat(npi_worker *victim, seats_look *look)
 
 static seats_look look_at_seats(npi_node *node, const npi_worker *bare)
 {
-    uint32_t limit = npi_load_acquire(&node->seat_limit);
+    uint32_t limit = npi_load_acquire(&node->sleepers.limit);
     seats_look look = {false, false, false};
     for (uint32_t word = 0; word * 64 < limit; word++)
         for (uint64_t left = awake_seats(node, word, 0, limit); left != 0; left &= left - 1) {

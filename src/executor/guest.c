@@ -99,8 +99,8 @@ static np_status take_seat(np_executor *executor, np_node_id id, npi_worker **ou
     }
     if (seat != NULL) {
         npi_store_relaxed(&seat->seat_state, (uint32_t)NPI_SEAT_ACTIVE);
-        if (npi_load_relaxed(&node->seat_limit) <= seat->seat) /* release: the seat is set up */
-            npi_store_release(&node->seat_limit, seat->seat + 1);
+        if (npi_load_relaxed(&node->sleepers.limit) <= seat->seat) /* release: the seat is set up */
+            npi_store_release(&node->sleepers.limit, seat->seat + 1);
     }
     npi_lock_release(&node->seat_lock);
     *out = seat;

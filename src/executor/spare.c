@@ -72,8 +72,8 @@ static npi_worker *spare_in_state(npi_node *node, uint32_t state, bool with_thre
 
 static np_status start_spare(npi_node *node, npi_worker *worker)
 {
-    if (npi_load_relaxed(&node->seat_limit) <= worker->seat) /* release: the seat is set up */
-        npi_store_release(&node->seat_limit, worker->seat + 1);
+    if (npi_load_relaxed(&node->sleepers.limit) <= worker->seat) /* release: the seat is set up */
+        npi_store_release(&node->sleepers.limit, worker->seat + 1);
     npi_store_relaxed(&worker->seat_state, (uint32_t)NPI_SEAT_ACTIVE);
     npi_store_relaxed(&worker->placed, 0u);
     np_status status = npi_seat_start_thread(worker, spare_main);

@@ -48,10 +48,23 @@ static void disarm(npi_worker *worker)
     npi_fence_heavy();
 }
 
+/*
+ * Sleeps as the gate's watcher, for a part of gate_age_ns, when something was refused, and a few
+ * times longer: without a watcher the next submit to a busy home wakes somebody to become it, and
+ * while work comes in bursts that would be a wake-up for each.
+ */
+#define WATCH_ON 4u
+
 static uint64_t arm(npi_worker *worker, const npi_look *look, uint64_t deadline)
 {
+    if (look->kind == NPI_LOOK_REFUSED)
+        worker->watch = WATCH_ON;
+    else if (worker->watch == 0)
+        return deadline;
     uint32_t expected = 0;
-    if (look->kind != NPI_LOOK_REFUSED || !npi_cas_acq_rel(&worker->executor->armed, &expected, 1u))
+    worker->watch--;
+    if (npi_load_relaxed(&worker->executor->armed) != 0 ||
+        !npi_cas_acq_rel(&worker->executor->armed, &expected, 1u))
         return deadline;
     worker->armed = true;
     uint64_t again = npi_os_deadline(worker->executor->settings.gate_age_ns / 4);
@@ -224,6 +237,10 @@ void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context)
     set_activity(worker, NPI_WORKER_AWAKE);
     while (!until(worker, context)) {
         if (npi_find_local(worker, &work.task)) {
+            npi_run_task(worker, &work.task);
+            continue;
+        }
+        if (worker->prey.node != NULL && npi_find_again(worker, &work.task)) {
             npi_run_task(worker, &work.task);
             continue;
         }

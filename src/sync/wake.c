@@ -28,9 +28,11 @@ bool npi_token_wait(npi_token *token, uint64_t deadline)
     }
 }
 
-void npi_sleepers_init(npi_sleepers *sleepers, uint32_t seats)
+void npi_sleepers_init(npi_sleepers *sleepers, uint32_t seats, uint32_t regular)
 {
-    NPI_INVARIANT(seats <= NPI_SEATS_PER_NODE_MAX);
+    NPI_INVARIANT(regular <= seats && seats <= NPI_SEATS_PER_NODE_MAX);
+    npi_atomic_init(&sleepers->limit, regular);
+    sleepers->regular = regular;
     npi_atomic_init(&sleepers->searching, 0u);
     npi_atomic_init(&sleepers->outside_wakes, (uint64_t)0);
     sleepers->words = (seats + 63) / 64;

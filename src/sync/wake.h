@@ -83,14 +83,19 @@ static inline bool npi_token_is_given(npi_token *token)
 typedef struct npi_sleepers {
     /* Raised and lowered by the node's workers, and by wakers on their behalf. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) searching;
-    uint32_t words; /* in use; constant after init */
+    uint32_t words;   /* in use; constant after init, as the next */
+    uint32_t regular; /* the first so many seats have a worker for as long as there is a node */
+    /* Seats in use or once used: thieves look at seats below it. Raised under the node's seat lock,
+     * with release: the seat is set up. */
+    np_atomic(uint32_t) limit;
     /* Wakes by threads that are not workers: here because they write the line anyway. */
     np_atomic(uint64_t) outside_wakes;
     /* Bit = seat. Set by the seat's worker; cleared by it or by the one waker that claims it. */
     np_atomic(uint64_t) asleep[NPI_SLEEPER_WORDS];
 } npi_sleepers;
 
-void npi_sleepers_init(npi_sleepers *sleepers, uint32_t seats);
+/* Room for `seats`; the first `regular` are in use from the beginning. */
+void npi_sleepers_init(npi_sleepers *sleepers, uint32_t seats, uint32_t regular);
 
 /* Worker: enters its seat. A fence must follow before it looks at the sources. */
 static inline void npi_sleepers_enter(npi_sleepers *sleepers, uint32_t seat)

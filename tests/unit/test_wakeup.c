@@ -114,7 +114,7 @@ static void test_all_of_the_first(void **state)
 {
     (void)state;
     npi_sleepers sleepers;
-    npi_sleepers_init(&sleepers, 130);
+    npi_sleepers_init(&sleepers, 130, 130);
     assert_true(npi_sleepers_all(&sleepers, 0));
     for (uint32_t seat = 0; seat < 129; seat++) {
         assert_false(npi_sleepers_all(&sleepers, seat + 1));
