@@ -111,12 +111,6 @@ np_status np_group_destroy(np_group *group)
 
 /* --- tasks come and go ----------------------------------------------------------------------- */
 
-bool npi_group_cancelled(const np_group *group)
-{
-    /* Relaxed: a request; a task that misses it runs. */
-    return npi_load_relaxed((np_atomic(uint32_t) *)(uintptr_t)&group->cancelled) != 0;
-}
-
 bool npi_group_begin(np_group *group, uint64_t tasks)
 {
     if (npi_group_cancelled(group))

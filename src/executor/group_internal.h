@@ -35,7 +35,11 @@ void npi_group_end(np_group *group);
 void npi_group_discarded(np_group *group);
 /* `tasks` that were counted by npi_group_begin and then not accepted. */
 void npi_group_undo(np_group *group, uint64_t tasks);
-bool npi_group_cancelled(const np_group *group);
+static inline bool npi_group_cancelled(const np_group *group)
+{
+    /* Relaxed: a request; a task that misses it runs. */
+    return npi_load_relaxed((np_atomic(uint32_t) *)(uintptr_t)&group->cancelled) != 0;
+}
 
 /* Calls a child's function; returns its result, if it is of the fast form. */
 static inline uintptr_t npi_child_call(npi_worker *worker, const npi_child *child)

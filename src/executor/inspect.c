@@ -88,11 +88,8 @@ np_status np_executor_worker_info(const np_executor *executor, uint32_t index, n
 static uint64_t executed_now(np_executor *executor)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < executor->seat_count; i++) {
-        const npi_counters *counters = &executor->seats[i]->counters;
-        sum += npi_counter_read(counters, NP_COUNTER_EXECUTED_HOME) +
-               npi_counter_read(counters, NP_COUNTER_EXECUTED_AWAY);
-    }
+    for (uint32_t i = 0; i < executor->seat_count; i++)
+        sum += npi_counters_ran(&executor->seats[i]->counters, executor->node_count);
     return sum;
 }
 

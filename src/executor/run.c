@@ -119,26 +119,54 @@ void npi_discard_task(np_executor *executor, npi_worker *worker, npi_task *task,
         npi_group_discarded(task->group);
 }
 
+/* On an empty stack there is nothing to put by: the deque is empty, its bounds at its beginning. */
+static inline void run_alone(npi_worker *worker, const npi_frame *frame, npi_task *task)
+{
+    npi_level level = {frame, NULL, worker->deque.slots};
+    NPI_CHECK(npi_deque_is_empty(&worker->deque) && worker->deque.base == worker->deque.slots);
+    NPI_CHECK(worker->deque.overflow == 0 && worker->base_overflow == 0 && !worker->deque_local);
+    worker->frame = frame;
+    worker->level = &level;
+    task->fn(npi_task_argument(task));
+    if (__builtin_expect(!npi_deque_is_empty(&worker->deque), 0))
+        npi_join_leftovers(worker);
+    worker->frame = NULL;
+    worker->level = NULL;
+}
+
+/* On top of another one, or strict. */
+static __attribute__((noinline)) void run_nested(npi_worker *worker, const npi_frame *frame,
+                                                 npi_task *task)
+{
+    run_body(worker, frame, task->fn, npi_task_argument(task));
+}
+
+/* Out of line: what a worker seldom does with a task. */
+static __attribute__((noinline)) void discard_instead(npi_worker *worker, npi_task *task,
+                                                      bool cancelled)
+{
+    npi_discard_task(worker->executor, worker, task,
+                     cancelled ? NP_DISCARD_CANCELLED : NP_DISCARD_SHUTDOWN);
+    npi_count(&worker->counters, NP_COUNTER_DISCARDED, 1);
+    end_task(worker, task->group);
+}
+
 void npi_run_task(npi_worker *worker, npi_task *task)
 {
-    np_executor *executor = worker->executor;
-    np_group *group = task->group;
-    np_node_index home = npi_meta_home(task->meta);
-    bool cancelled = group != NULL && npi_group_cancelled(group);
+    bool cancelled = task->group != NULL && npi_group_cancelled(task->group);
     /* Relaxed: a task that is run a moment after the deadline is run, not lost. */
-    if (__builtin_expect(cancelled || npi_load_relaxed(&executor->discarding) != 0, 0)) {
-        npi_discard_task(executor, worker, task,
-                         cancelled ? NP_DISCARD_CANCELLED : NP_DISCARD_SHUTDOWN);
-        npi_count(&worker->counters, NP_COUNTER_DISCARDED, 1);
-    } else {
-        npi_frame frame = {group, home, npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
-        run_body(worker, &frame, task->fn, npi_task_argument(task));
-        npi_count_home(&worker->counters, home);
-        npi_count(&worker->counters,
-                  home == worker->node->index ? NP_COUNTER_EXECUTED_HOME : NP_COUNTER_EXECUTED_AWAY,
-                  1);
+    if (__builtin_expect(cancelled || npi_load_relaxed(&worker->executor->discarding) != 0, 0)) {
+        discard_instead(worker, task, cancelled);
+        return;
     }
-    end_task(worker, group);
+    npi_frame frame = {task->group, npi_meta_home(task->meta),
+                       npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
+    if (__builtin_expect(worker->frame == NULL && !frame.strict, 1))
+        run_alone(worker, &frame, task);
+    else
+        run_nested(worker, &frame, task);
+    npi_count_home(&worker->counters, frame.home);
+    end_task(worker, frame.group);
 }
 
 void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owner)

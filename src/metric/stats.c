@@ -109,8 +109,13 @@ void npi_stats_set_worker(np_stats *stats, uint32_t worker, np_node_index node, 
         return;
     uint64_t *row = npi_stats_row(stats, worker);
     /* Relaxed: a counter publishes nothing but itself. */
-    for (uint32_t i = 0; i < stats->node_count; i++)
+    uint64_t ran = 0;
+    for (uint32_t i = 0; i < stats->node_count; i++) {
         row[i] = npi_load_relaxed(&counters->ran_from[i]);
+        ran += row[i];
+    }
+    to->value[NP_COUNTER_EXECUTED_HOME] = row[node];
+    to->value[NP_COUNTER_EXECUTED_AWAY] = ran - row[node];
 }
 
 void npi_stats_set_tier(np_stats *stats, np_node_index from, np_node_index to, np_tier tier)
