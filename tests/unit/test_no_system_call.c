@@ -1,5 +1,6 @@
 /*
- * Goal: no system call on the hot path: submit to a node whose worker is awake, run, fork, join.
+ * Goal: no system call on the hot path: submit to a node whose worker is awake, run, fork, join in
+ * both forms, a loop that stays on its worker.
  * Method: in a child process, the submitting thread and the worker each install a filter that traps
  * every system call; the first trap ends the child and prints its number. The worker stays awake:
  * it spins inside a task while others are submitted, then runs them, and spins inside the last.
@@ -15,6 +16,7 @@
 #include "seccomp.h"
 
 enum { ROUNDS = 20, BATCH = 64, FORKS = 40, TRAPPED = 3, TRAPPED_FUTEX = 4 };
+enum { FAST_DEPTH = 6, FAST_LEAVES = 1 << FAST_DEPTH, INDICES = 300 };
 
 static np_executor *executor;
 static np_node_id node;
@@ -89,8 +91,27 @@ static void fork_more(void *argument)
     np_join();
 }
 
+static uintptr_t fork_fast(np_worker *self, uintptr_t depth)
+{
+    count(NULL);
+    if (depth == 0)
+        return 1;
+    np_fast_fork(self, fork_fast, depth - 1);
+    uintptr_t sum = fork_fast(self, depth - 1);
+    return sum + np_fast_join(self, fork_fast, depth - 1);
+}
+
+static void count_indices(void *context, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        count(context);
+}
+
 static void fork_and_submit(void *argument)
 {
+    if (fork_fast(np_fast_self(), FAST_DEPTH) != FAST_LEAVES ||
+        np_parallel_for(executor, 0, INDICES, NULL, count_indices, NULL) != NP_OK)
+        _exit(CHILD_FAILED);
     for (unsigned i = 0; i < FORKS; i++)
         np_fork(fork_more, argument);
     for (unsigned i = 0; i < FORKS; i++)
@@ -99,7 +120,7 @@ static void fork_and_submit(void *argument)
         _exit(CHILD_FAILED);
 }
 
-enum { RUNS_PER_ROUND = 4 + BATCH + 2 * FORKS + 1 };
+enum { RUNS_PER_ROUND = 4 + BATCH + 2 * FORKS + 2 * FAST_LEAVES - 1 + INDICES + 1 };
 
 static int submit_all(void)
 {
