@@ -42,18 +42,21 @@ static np_status find_node(np_executor *executor, np_node_id id, npi_node **out)
 
 static np_status take_options(call *c, const np_loop_options *given)
 {
-    np_loop_options known = {.size = sizeof known};
-    if (!npi_options_acceptable(given, given->size, sizeof given->size, sizeof known,
-                                "np_loop_options"))
-        return NP_ERR_INVALID_ARGUMENT;
-    npi_options_copy(&known, sizeof known, given, given->size);
-    if ((unsigned)known.schedule > NP_SCHEDULE_STATIC)
+    np_loop_options known;
+    if (given->size != sizeof known) {
+        if (!npi_options_acceptable(given, given->size, sizeof given->size, sizeof known,
+                                    "np_loop_options"))
+            return NP_ERR_INVALID_ARGUMENT;
+        npi_options_copy(&known, sizeof known, given, given->size);
+        given = &known;
+    }
+    if ((unsigned)given->schedule > NP_SCHEDULE_STATIC)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_loop_options.schedule is %d",
-                        (int)known.schedule);
-    c->schedule = known.schedule;
-    c->loop.grain = known.grain;
-    c->loop.group = known.group;
-    return known.on_node ? find_node(c->executor, known.node, &c->node) : NP_OK;
+                        (int)given->schedule);
+    c->schedule = given->schedule;
+    c->loop.grain = given->grain;
+    c->loop.group = given->group;
+    return given->on_node ? find_node(c->executor, given->node, &c->node) : NP_OK;
 }
 
 /* --- on a worker ------------------------------------------------------------------------------ */
@@ -204,8 +207,17 @@ np_status np_parallel_for(np_executor *executor, size_t begin, size_t end,
                         body == NULL ? "np_parallel_for: the body is NULL"
                                      : "np_parallel_for: begin is %zu, end %zu",
                         begin, end);
-    call c = {.begin = begin, .end = end, .executor = executor};
-    c.loop = (npi_loop){.body = body, .context = context, .ticks_us = npi_os_ticks_per_us()};
+    call c; /* field by field: it is larger than what is in it */
+    c.loop.body = body;
+    c.loop.context = context;
+    c.loop.grain = 0;
+    c.loop.group = NULL;
+    c.loop.ticks_us = npi_os_ticks_per_us();
+    c.begin = begin;
+    c.end = end;
+    c.executor = executor;
+    c.node = NULL;
+    c.schedule = NP_SCHEDULE_ADAPTIVE;
     if (options != NULL)
         status = take_options(&c, options);
     if (status != NP_OK)

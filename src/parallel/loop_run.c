@@ -185,7 +185,12 @@ static void share(run *r, size_t at, size_t end, bool quietly)
     } else if (quietly) { /* cost is known, and a quarter of a microsecond less than a half */
         near += (size_t)((float)(r->loop->ticks_us / LATE_PARTS) / r->cost) / 2;
     }
-    part far = {r->loop, at + near, end, r->cost, 0};
+    part far; /* field by field: it is larger than what is in it */
+    far.loop = r->loop;
+    far.begin = at + near;
+    far.end = end;
+    far.cost = r->cost;
+    npi_atomic_init(&far.awaited, 0u);
     npi_deque *deque = &r->worker->deque;
     npi_child *child = deque->head;
     make_offer(r, &far, quietly);
