@@ -137,8 +137,10 @@ static uintptr_t join_stolen(npi_worker *worker)
 {
     npi_child *child = worker->deque.head - 1;
     uint32_t state = NPI_CHILD_FRESH;
-    /* On failure it is done already; acquire as in child_is_done. */
-    if (npi_cas_acquire(&child->state, &state, (uint32_t)NPI_CHILD_AWAITED)) {
+    /* On failure it is done already; acquire as in child_is_done. Looked at first, because the
+     * thief may have this line still, and the swap would fetch it twice. */
+    if (!child_is_done(worker, child) &&
+        npi_cas_acquire(&child->state, &state, (uint32_t)NPI_CHILD_AWAITED)) {
         npi_work work;
         npi_worker *thief = npi_load_relaxed(&child->thief); /* a hint, may still be NULL */
         /* What the thief forked is part of what we wait for: take that back first (leapfrogging,

@@ -34,8 +34,8 @@
 #define SERIES_WORTH_US 3u  /* ... in a series of loops that has lasted WAKE_WORTH_US, */
 #define SERIES_GAP_US   1u  /* ... with gaps no longer than this */
 #define AWAIT_US        20u /* how long a worker watches the thief of its part, */
-#define LOOK_AROUND     32u /* ... looking for other work once in so many looks */
-#define LATE_PARTS      4u  /* who gets a part begins this fraction of a microsecond later */
+#define LOOK_AROUND     16u /* ... looking for other work once in so many looks */
+#define LATE_PARTS      2u  /* who gets a part loses this fraction of a microsecond with it */
 /* Nothing is known: the first piece is 1/64 of the range, at most 16 indices; and a range of fewer
  * than 64 is taken for coarse. */
 #define FIRST_PARTS 64u
@@ -103,8 +103,9 @@ static offer wanted(const run *r, size_t left)
         return OFFER_NONE; /* nothing to divide, or enough in sight */
     if (r->loop->grain != 0)
         return OFFER_LOUDLY; /* the caller has said what is worth it */
-    /* Relaxed, here and below: states and requests, hints; what is offered is published then. */
-    bool looking = npi_sleepers_searching(&worker->node->sleepers);
+    /* Relaxed, here and below: states and requests, hints; what is offered is published then. Who
+     * is expected need not be looked for, which would cost a cache miss. */
+    bool looking = r->expected || npi_sleepers_searching(&worker->node->sleepers);
     if (r->cost == 0)
         return looking || left < FIRST_PARTS ? OFFER_LOUDLY : OFFER_NONE;
     float rest = (float)left * r->cost;
@@ -114,9 +115,10 @@ static offer wanted(const run *r, size_t left)
     }
     if (rest < ticks_of(r, SHARE_WORTH_US))
         return OFFER_NONE;
-    if (looking || r->expected || (r->part != NULL && npi_load_relaxed(&r->part->awaited) != 0))
+    if (looking || (r->part != NULL && npi_load_relaxed(&r->part->awaited) != 0))
         return OFFER_QUIETLY;
-    bool asked = r->series && npi_load_relaxed(&worker->deque.hungry) != 0;
+    /* Only for the first offer: every thief leaves the flag behind. */
+    bool asked = r->series && !r->shared && npi_load_relaxed(&worker->deque.hungry) != 0;
     return asked && rest >= ticks_of(r, SERIES_WORTH_US) ? OFFER_LOUDLY : OFFER_NONE;
 }
 
@@ -167,7 +169,9 @@ static void await_thief(run *r, part *far, npi_child *child)
         if (thief != NULL && npi_deque_has_shared(&thief->deque, thief->node == r->worker->node) &&
             npi_find_child_of(r->worker, thief, &work))
             npi_run_stolen_child(r->worker, work.child, work.owner);
-        npi_cpu_relax();
+        /* Not in its way: the thief writes the line twice before it is done. */
+        for (unsigned k = 0; k < 3; k++)
+            npi_cpu_relax();
         if (i % LOOK_AROUND == 0 &&
             (npi_os_ticks() - begun > longest || !npi_queue_is_empty(&r->worker->queue) ||
              npi_sources_look(r->worker->node, r->worker).kind == NPI_LOOK_WORK))
@@ -182,7 +186,7 @@ static void share(run *r, size_t at, size_t end, bool quietly)
     size_t grain = r->loop->grain;
     if (grain > 1) { /* up to the next multiple; below the end: there is more than one grain */
         near = (near - 1) / grain * grain + grain;
-    } else if (quietly) { /* cost is known, and a quarter of a microsecond less than a half */
+    } else if (quietly) { /* the cost is known; so both end at the same time */
         near += (size_t)((float)(r->loop->ticks_us / LATE_PARTS) / r->cost) / 2;
     }
     part far; /* field by field: it is larger than what is in it */
