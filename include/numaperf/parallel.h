@@ -38,7 +38,7 @@ typedef struct np_loop_options {
     size_t size; /* sizeof(np_loop_options); NP_LOOP_OPTIONS fills it in */
     /* Indices per call of the body; the last ones of a part may be fewer. Who gives it says that
      * this many are worth waking another worker for. 0: the library finds out what an index costs,
-     * keeps a short loop to itself, and calls the body for about half a microsecond, for more in
+     * keeps a short loop to itself, and calls the body for about a microsecond, for more in
      * a long loop; with NP_SCHEDULE_STATIC once for the whole share. */
     size_t grain;
     np_schedule schedule;
