@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <atomic>
 #include <memory>
 #include <new>
 
@@ -18,48 +19,62 @@ namespace
 using pool_type = boost::asio::thread_pool;
 std::unique_ptr<pool_type> pool;
 bool with_malloc;
+std::uint64_t ring_size; /* blocks; ring=N, 0: as many as there are tasks */
 
-/* One block per queued task: 64 bytes hold an operation of Asio with an empty handler. */
+/* Holds one queued task: an operation of Asio with an empty handler. */
 struct block {
-    alignas(64) unsigned char bytes[64];
+    alignas(64) unsigned char bytes[56];
+    std::atomic<bool> taken; /* set by the submitter, cleared (release) by the worker that ran it */
 };
 
-/* Written by its submitter only: the memory of one round, taken in order. The blocks of a round are
- * free again when all of its tasks have ended. */
-struct alignas(128) slab {
+/* The memory of one submitter's tasks, used round and round; touched by its submitter only, but for
+ * the blocks. A block that is not free yet when its turn comes is left to its task, and malloc
+ * serves. */
+struct alignas(128) ring {
     block *blocks;
-    std::uint64_t taken;
+    std::uint64_t size;
+    std::uint64_t next;
 };
-slab slabs[BENCH_SUBMITTERS_MAX];
+ring rings[BENCH_SUBMITTERS_MAX];
 
-template <typename T> struct slab_allocator {
+template <typename T> struct ring_allocator {
     using value_type = T;
-    slab *from;
-    explicit slab_allocator(slab *s) noexcept : from(s) {}
-    template <typename U> slab_allocator(const slab_allocator<U> &other) noexcept : from(other.from)
+    ring *from;
+    explicit ring_allocator(ring *r) noexcept : from(r) {}
+    template <typename U> ring_allocator(const ring_allocator<U> &other) noexcept : from(other.from)
     {
     }
     T *allocate(std::size_t count) const
     {
-        static_assert(sizeof(T) <= sizeof(block) && alignof(T) <= alignof(block), "too large");
-        if (count != 1)
-            throw std::bad_alloc();
-        return reinterpret_cast<T *>(from->blocks[from->taken++].bytes);
+        static_assert(sizeof(T) <= sizeof(block::bytes) && alignof(T) <= alignof(block), "large");
+        block *b = &from->blocks[from->next];
+        if (count != 1 || b->taken.load(std::memory_order_acquire)) /* pairs with deallocate() */
+            return static_cast<T *>(std::malloc(count * sizeof(T)));
+        b->taken.store(true, std::memory_order_relaxed); /* posting publishes it */
+        from->next = from->next + 1 == from->size ? 0 : from->next + 1;
+        return reinterpret_cast<T *>(b->bytes);
     }
-    void deallocate(T *, std::size_t) const noexcept {}
-    template <typename U> bool operator==(const slab_allocator<U> &other) const noexcept
+    void deallocate(T *memory, std::size_t) const noexcept
+    {
+        block *b = reinterpret_cast<block *>(memory);
+        if (b >= from->blocks && b < from->blocks + from->size)
+            b->taken.store(false, std::memory_order_release);
+        else
+            std::free(memory);
+    }
+    template <typename U> bool operator==(const ring_allocator<U> &other) const noexcept
     {
         return from == other.from;
     }
-    template <typename U> bool operator!=(const slab_allocator<U> &other) const noexcept
+    template <typename U> bool operator!=(const ring_allocator<U> &other) const noexcept
     {
         return from != other.from;
     }
 };
 
 struct empty_task {
-    slab *from;
-    using allocator_type = slab_allocator<void>;
+    ring *from;
+    using allocator_type = ring_allocator<void>;
     allocator_type get_allocator() const noexcept
     {
         return allocator_type(from);
@@ -85,11 +100,12 @@ void create(unsigned workers, enum peer_binding binding)
 void prepare(unsigned s, std::uint64_t tasks, int touch)
 {
     void *memory = nullptr;
-    if (posix_memalign(&memory, alignof(block), tasks * sizeof(block)) != 0)
-        bench_unavailable("no memory for %llu tasks", static_cast<unsigned long long>(tasks));
+    std::uint64_t size = ring_size > 0 ? ring_size : tasks;
+    if (posix_memalign(&memory, alignof(block), size * sizeof(block)) != 0)
+        bench_unavailable("no memory for %llu tasks", static_cast<unsigned long long>(size));
     if (touch)
-        std::memset(memory, 0, tasks * sizeof(block));
-    slabs[s].blocks = static_cast<block *>(memory);
+        std::memset(memory, 0, size * sizeof(block));
+    rings[s] = ring{static_cast<block *>(memory), size, 0};
 }
 
 void submit(unsigned s, std::uint64_t count)
@@ -99,24 +115,24 @@ void submit(unsigned s, std::uint64_t count)
             boost::asio::post(*pool, [] { bench_count_one(); });
         return;
     }
-    slabs[s].taken = 0;
     for (std::uint64_t i = 0; i < count; i++)
-        boost::asio::post(*pool, empty_task{&slabs[s]});
+        boost::asio::post(*pool, empty_task{&rings[s]});
 }
 
 void destroy()
 {
     pool->join();
     pool.reset();
-    for (slab &s : slabs) {
-        std::free(s.blocks);
-        s.blocks = nullptr;
+    for (ring &r : rings) {
+        std::free(r.blocks);
+        r.blocks = nullptr;
     }
 }
 
 void run_submit(bench_args *args)
 {
-    with_malloc = bench_is(args, "memory", "malloc", "slab", "slab") != 0;
+    with_malloc = bench_is(args, "memory", "malloc", "ring", "ring") != 0;
+    ring_size = bench_number(args, "ring", ring_size);
     peer_run_submit(args);
 }
 } // namespace

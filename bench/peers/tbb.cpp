@@ -36,8 +36,8 @@ namespace tbb = oneapi::tbb;
 class binder : public tbb::task_scheduler_observer
 {
   public:
-    binder(tbb::task_arena &arena, enum peer_binding binding)
-        : tbb::task_scheduler_observer(arena), binding_(binding)
+    binder(tbb::task_arena &arena, enum peer_binding binding, bool callers)
+        : tbb::task_scheduler_observer(arena), binding_(binding), callers_(callers)
     {
         observe(true);
     }
@@ -45,9 +45,11 @@ class binder : public tbb::task_scheduler_observer
     {
         observe(false);
     }
-    void on_scheduler_entry(bool) override
+    void on_scheduler_entry(bool is_worker) override
     {
         static thread_local bool bound;
+        if (!is_worker && !callers_)
+            return;
         if (!bound)
             peer_bind(binding_, threads_.fetch_add(1, std::memory_order_relaxed));
         bound = true;
@@ -55,13 +57,19 @@ class binder : public tbb::task_scheduler_observer
 
   private:
     enum peer_binding binding_;
+    bool callers_;                     /* threads that are not oneTBB's count as well */
     std::atomic<unsigned> threads_{0}; /* seen so far */
 };
 
 /* --- fork and join ---------------------------------------------------------------------------- */
 
-/* For tasks that are never cancelled; set before the first of them. */
-tbb::task_group_context *shared_context;
+/* For tasks that are never cancelled, one per thread: a group's wait() writes to its context, which
+ * threads must not share. */
+tbb::task_group_context &own_context()
+{
+    static thread_local tbb::task_group_context context(tbb::task_group_context::isolated);
+    return context;
+}
 
 std::uint64_t fib(unsigned n)
 {
@@ -69,7 +77,7 @@ std::uint64_t fib(unsigned n)
         return n;
     std::uint64_t left = 0, right = 0;
     tbb::parallel_invoke([&left, n] { left = fib(n - 1); }, [&right, n] { right = fib(n - 2); },
-                         *shared_context);
+                         own_context());
     return left + right;
 }
 
@@ -78,7 +86,7 @@ std::uint64_t fib_group(unsigned n)
     if (n < 2)
         return n;
     std::uint64_t left = 0, right = 0;
-    tbb::task_group group(*shared_context);
+    tbb::task_group group(own_context());
     group.run([&left, n] { left = fib_group(n - 1); });
     right = fib_group(n - 2);
     group.wait();
@@ -114,7 +122,7 @@ template <typename Tree> std::uint64_t walk(std::uint64_t node);
 template <typename Tree>
 std::uint64_t walk_children(std::uint64_t node, unsigned children, std::uint64_t *counts)
 {
-    tbb::task_group group(*shared_context);
+    tbb::task_group group(own_context());
     for (unsigned i = 0; i + 1 < children; i++) {
         std::uint64_t child = Tree::child(node, i);
         group.run([child, result = &counts[i]] { *result = walk<Tree>(child); });
@@ -147,7 +155,7 @@ std::uint64_t queens(std::uint64_t board)
         return 1;
     std::uint64_t counts[NQUEENS_MAX], last = 0, total = 0;
     unsigned placed = 0, n = nqueens_size(board);
-    tbb::task_group group(*shared_context);
+    tbb::task_group group(own_context());
     for (unsigned column = 0; column < n; column++) {
         if (!nqueens_may_place(board, column))
             continue;
@@ -174,12 +182,8 @@ template <typename Body> void inside(bench_args *args, const Body &body)
     tbb::global_control limit(tbb::global_control::max_allowed_parallelism, args->workers);
     tbb::task_arena arena(workers, 1);
     arena.initialize();
-    binder bind(arena, fits ? PEER_CPU : PEER_FREE);
-    arena.execute([&] {
-        tbb::task_group_context context;
-        shared_context = &context;
-        body();
-    });
+    binder bind(arena, fits ? PEER_CPU : PEER_FREE, true);
+    arena.execute([&] { body(); });
 }
 
 /* Result and nanoseconds of the second call. */
@@ -247,11 +251,11 @@ template <typename Body> void spread(loop_context *c, std::size_t count, const B
 {
     tbb::blocked_range<std::size_t> range(0, count);
     if (c->partitioner == 0)
-        tbb::parallel_for(range, body, tbb::static_partitioner(), *shared_context);
+        tbb::parallel_for(range, body, tbb::static_partitioner(), own_context());
     else if (c->partitioner == 1)
-        tbb::parallel_for(range, body, c->affinity, *shared_context);
+        tbb::parallel_for(range, body, c->affinity, own_context());
     else
-        tbb::parallel_for(range, body, tbb::auto_partitioner(), *shared_context);
+        tbb::parallel_for(range, body, tbb::auto_partitioner(), own_context());
 }
 
 void choose_partitioner(loop_context *c, bench_args *args)
@@ -300,18 +304,27 @@ void run_triad(bench_args *args)
 
 /* --- submits from outside --------------------------------------------------------------------- */
 
+/* What a submitter that has a place in the arena spawns into (form=group). */
+struct alignas(128) spawner {
+    tbb::task_group_context context;
+    tbb::task_group group{context};
+};
+
 struct outside {
     tbb::global_control limit;
     tbb::task_scheduler_handle scheduler;
     tbb::task_arena arena;
     std::unique_ptr<binder> bind;
-    explicit outside(unsigned workers)
+    std::unique_ptr<spawner[]> spawners;
+    outside(unsigned workers, unsigned places)
         : limit(tbb::global_control::max_allowed_parallelism, workers + 1),
-          scheduler(tbb::attach()), arena(static_cast<int>(workers), 0)
+          scheduler(tbb::attach()), arena(static_cast<int>(workers + places), places),
+          spawners(places > 0 ? new spawner[places] : nullptr)
     {
     }
 };
 std::unique_ptr<outside> pool;
+unsigned places_of_submitters; /* 0: they enqueue */
 
 void submit_one(void (*function)(void *), void *argument)
 {
@@ -320,16 +333,24 @@ void submit_one(void (*function)(void *), void *argument)
 
 void create(unsigned workers, enum peer_binding binding)
 {
-    pool.reset(new outside(workers));
+    pool.reset(new outside(workers, places_of_submitters));
     pool->arena.initialize();
-    pool->bind.reset(new binder(pool->arena, binding));
+    pool->bind.reset(new binder(pool->arena, binding, false));
     peer_meet_all(submit_one, workers, PEER_FREE); /* TBB starts its threads when there is work */
 }
 
-void submit(unsigned, std::uint64_t count)
+void submit(unsigned s, std::uint64_t count)
 {
-    for (std::uint64_t i = 0; i < count; i++)
-        pool->arena.enqueue([] { bench_count_one(); });
+    if (places_of_submitters == 0) {
+        for (std::uint64_t i = 0; i < count; i++)
+            pool->arena.enqueue([] { bench_count_one(); });
+        return;
+    }
+    pool->arena.execute([s, count] {
+        tbb::task_group &group = pool->spawners[s].group;
+        for (std::uint64_t i = 0; i < count; i++)
+            group.run([] { bench_count_one(); });
+    });
 }
 
 /* One task is enqueued per batch; inside the pool it makes a task of each of the batch. */
@@ -348,11 +369,22 @@ void submit_batches(unsigned, std::uint64_t count, unsigned batch)
 
 void destroy()
 {
+    for (unsigned s = 0; s < places_of_submitters; s++)
+        pool->spawners[s].group.wait(); /* has nothing left to wait for */
     pool->bind.reset();
     pool->arena.terminate();
     if (!tbb::finalize(pool->scheduler, std::nothrow))
         bench_fail("oneTBB did not end its threads");
     pool.reset();
+}
+
+void run_submit(bench_args *args)
+{
+    uint64_t submitters = bench_number(args, "submitters", 1);
+    const char *best = args->workers == 1 && submitters == 1 ? "group" : "enqueue";
+    if (bench_is(args, "form", "group", "enqueue", best))
+        places_of_submitters = static_cast<unsigned>(submitters);
+    peer_run_submit(args);
 }
 } // namespace
 
@@ -367,7 +399,7 @@ int main(int argc, char **argv)
                                           {"for-tiny", run_loop},
                                           {"for-medium", run_loop},
                                           {"triad", run_triad},
-                                          {"submit", peer_run_submit},
+                                          {"submit", run_submit},
                                           {"batch", peer_run_submit},
                                           {"wake", peer_run_wake},
                                           {"idle", peer_run_idle},
