@@ -23,7 +23,6 @@ skip()
 
 # Instructions may wander by this share, as compilers do from one patch to the next; counts of the
 # other kinds may not: 0.01 covers what happens once per segment of a queue.
-# Lines are counted in real threads, where one now and then comes to look between two stores.
 slack_percent=3
 slack_exact=0.01
 slack_lines=0.15
@@ -119,6 +118,12 @@ sums() # FILE…
 {
     awk -F'\t' -v paths="$paths" -v stretches="$stretches" '
         function plain(x) { return x > -0.005 && x < 0.005 ? "0" : sprintf("%.2f", x) + 0 }
+        # Lines come in halves (a task) and wholes; now and then a thread looks between two stores.
+        function near_half(x,    half)
+        {
+            half = int(x * 2 + 0.5) / 2
+            return x > half - 0.15 && x < half + 0.15 ? half : x
+        }
         {
             k = $1 " " $2
             if (!(k in seen)) { seen[k] = 1; order[++n] = k }
@@ -138,7 +143,7 @@ sums() # FILE…
                     sum[k, 7], sum[k, 7] < sum[k, 3] ? 0 : sprintf("%.0f", sum[k, 7] - sum[k, 3])
                 if (!((k, "turns") in walked)) sum[k, 13] = sum[k, 12]
                 for (i = 8; i <= 11; i++) printf " %s", plain(sum[k, i])
-                for (i = 12; i <= 13; i++) printf " %.1f", sum[k, i] < 0 ? 0 : sum[k, i]
+                for (i = 12; i <= 13; i++) printf " %.1f", near_half(sum[k, i])
                 print ""
             }
         }' "$@" | sort | sed 's/^[0-9]* //'
