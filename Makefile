@@ -48,7 +48,8 @@ test-quick: ## the release build's tests, without guests
 
 bench-build: ## build the benchmark's contenders, and say which peers are missing
 	@scripts/setup build bench
-	@cmake --preset bench | grep -i peers || true
+	@scripts/quietly build/bench-configure.log cmake --preset bench
+	@sed -n 's/^-- peers/peers/p' build/bench-configure.log
 	@scripts/quietly build/bench.log cmake --build --preset bench -j $(JOBS)
 
 bench: bench-build ## every benchmark beside its peers, about 15 minutes; RECORD=name keeps the result
