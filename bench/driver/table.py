@@ -53,7 +53,7 @@ def metric_table(group, metric):
             continue
         if position == 0:
             head = "" if base is None else f"x {base}"
-            yield f"{'':27}{'median':>8} {'min':>8} {'max':>8}  {head}"
+            yield f"{'':27}{'median':>8} {'min':>8} {'max':>8}  {head}".rstrip()
             for entry, (middle, low, high) in rows:
                 yield (f"{entry['label'][:26]:27}{number(middle):>8} {number(low):>8} "
                        f"{number(high):>8}  {times(ratios[entry['label']])}").rstrip()
