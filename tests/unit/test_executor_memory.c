@@ -57,12 +57,37 @@ static void test_long_queue(void **state)
 
 /* --- the hot path allocates nothing ------------------------------------------------------- */
 
+static void count_copied(void *argument)
+{
+    pool_task_count(*(void **)argument);
+}
+
 static void fork_some(void *argument)
 {
     for (unsigned i = 0; i < 10; i++)
         np_fork(pool_task_count, argument);
     for (unsigned i = 0; i < 10; i++)
         np_join();
+}
+
+static uintptr_t fork_fast_child(np_worker *self, uintptr_t argument)
+{
+    (void)self;
+    pool_task_count((void *)argument);
+    return argument;
+}
+
+static uintptr_t fork_fast(np_worker *self, uintptr_t argument)
+{
+    np_fast_fork(self, fork_fast_child, argument);
+    pool_task_count((void *)argument);
+    return np_fast_join(self, fork_fast_child, argument);
+}
+
+static void count_indices(void *count, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        pool_task_count(count);
 }
 
 static void every_form(np_executor *executor, np_group *group, pool_counter *count)
@@ -75,7 +100,11 @@ static void every_form(np_executor *executor, np_group *group, pool_counter *cou
         assert_int_equal(np_submit_to_node(executor, 0, fork_some, count), NP_OK);
         assert_int_equal(np_group_submit(group, executor, pool_task_count, count), NP_OK);
         assert_int_equal(np_submit_batch(executor, 0, batch, 50, NULL), NP_OK);
+        assert_int_equal(np_submit_copy_to_node(executor, 0, count_copied, &count, sizeof count),
+                         NP_OK);
         assert_int_equal(np_group_wait(group), NP_OK);
+        assert_int_equal(np_run_fast(executor, 0, fork_fast, (uintptr_t)count, NULL), NP_OK);
+        assert_int_equal(np_parallel_for(executor, 0, 30, NULL, count_indices, count), NP_OK);
     }
     assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
 }
@@ -102,7 +131,7 @@ static void test_no_allocation(void **state)
     assert_int_equal(allocator.held_blocks, 0);
     assert_int_equal(allocator.wrong_sizes, 0);
     assert_int_equal(np_set_allocator(NULL), NP_OK);
-    assert_int_equal(npi_load_acquire(&count.value), 6 * 200 * (1 + 10 + 1 + 50));
+    assert_int_equal(npi_load_acquire(&count.value), 6 * 200 * (1 + 10 + 1 + 50 + 1 + 2 + 30));
 }
 
 int main(void)
