@@ -105,6 +105,7 @@ typedef struct npi_loop_memory {
     uint64_t costs[NPI_LOOP_COSTS];
     uint64_t ended;  /* ticks, when the last one ended */
     uint64_t series; /* ticks, of loops that followed each other closely */
+    uint32_t late;   /* ticks that a helper has been behind, of late */
     bool helped;     /* with the last one */
 } npi_loop_memory;
 

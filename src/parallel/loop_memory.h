@@ -66,6 +66,15 @@ static inline void npi_loop_first(npi_loop_memory *memory)
     memory->helped = false;
 }
 
+/* A worker that was through with its half waited so long for the other one (0: not at all). Slowly,
+ * both ways: most of the difference between two workers is chance. */
+static inline void npi_loop_waited(npi_loop_memory *memory, uint64_t ticks, uint64_t most)
+{
+    uint64_t late = memory->late;
+    late = ticks == 0 ? late - late / 8 : late + ticks / 8;
+    memory->late = (uint32_t)(late < most ? late : most);
+}
+
 /* The loop that began at `begun` has ended. */
 static inline void npi_loop_ended(npi_loop_memory *memory, uint64_t begun, uint64_t now,
                                   bool helped)

@@ -35,7 +35,7 @@
 #define SERIES_GAP_US   1u  /* ... with gaps no longer than this */
 #define AWAIT_US        20u /* how long a worker watches the thief of its part, */
 #define LOOK_AROUND     16u /* ... looking for other work once in so many looks */
-#define LATE_PARTS      2u  /* who gets a part loses this fraction of a microsecond with it */
+#define LATE_MOST_US    2u  /* who gets a part is late by this much at most */
 /* Nothing is known: the first piece is 1/64 of the range, at most 16 indices; and a range of fewer
  * than 64 is taken for coarse. */
 #define FIRST_PARTS 64u
@@ -163,8 +163,11 @@ static void await_thief(run *r, part *far, npi_child *child)
     npi_store_relaxed(&far->awaited, 1u); /* a request, publishes nothing */
     for (unsigned i = 1;; i++) {
         /* Acquire: pairs with the exchange in npi_run_stolen_child, as the join's load does. */
-        if (npi_load_acquire(&child->state) == NPI_CHILD_DONE)
+        if (npi_load_acquire(&child->state) == NPI_CHILD_DONE) {
+            npi_loop_waited(&r->worker->loops, i == 1 ? 0 : npi_os_ticks() - begun,
+                            r->loop->ticks_us * LATE_MOST_US);
             return;
+        }
         npi_worker *thief = npi_load_relaxed(&child->thief); /* a hint, NULL for a moment */
         if (thief != NULL && npi_deque_has_shared(&thief->deque, thief->node == r->worker->node) &&
             npi_find_child_of(r->worker, thief, &work))
@@ -186,8 +189,9 @@ static void share(run *r, size_t at, size_t end, bool quietly)
     size_t grain = r->loop->grain;
     if (grain > 1) { /* up to the next multiple; below the end: there is more than one grain */
         near = (near - 1) / grain * grain + grain;
-    } else if (quietly) { /* the cost is known; so both end at the same time */
-        near += (size_t)((float)(r->loop->ticks_us / LATE_PARTS) / r->cost) / 2;
+    } else if (quietly) { /* so that both end at the same time: an eighth of it all at most */
+        size_t late = (size_t)((float)r->worker->loops.late / r->cost) / 2;
+        near += late < near / 4 ? late : near / 4;
     }
     part far; /* field by field: it is larger than what is in it */
     far.loop = r->loop;
