@@ -17,7 +17,7 @@ void npi_trim(npi_worker *worker)
     npi_node *node = worker->node;
     /* Only the last one to fall asleep: while others work, what is free now is needed soon. */
     if (npi_sleepers_searching(&node->sleepers) ||
-        npi_sleepers_count(&node->sleepers) < node->regular)
+        !npi_sleepers_all(&node->sleepers, node->regular))
         return;
     for (;;) {
         npi_segment_usage usage;

@@ -148,13 +148,20 @@ static void spin_learn(npi_spin *spin, bool paid)
         spin->now_ns = spin->now_ns / 2 < SPIN_LEAST_NS ? 0 : spin->now_ns / 2;
 }
 
+/* Pollers look into their own inbox so often for once that they look everywhere. */
+#define LOOKS_AT_HOME 8u
+
 /* NP_SPIN_BUSY: never sleeps, so it does here what others do on their way to sleep. */
 static npi_found spin_for_ever(npi_worker *worker, npi_until_fn until, void *context,
                                uint64_t deadline, npi_work *out)
 {
     np_executor *executor = worker->executor;
-    for (;;) {
-        npi_found found = npi_find_anywhere(worker, out);
+    for (uint32_t look = 0;; look++) {
+        npi_found found = NPI_FOUND_NOTHING;
+        if (look % LOOKS_AT_HOME == 0)
+            found = npi_find_anywhere(worker, out);
+        else if (npi_find_inbox(worker, &out->task))
+            found = NPI_FOUND_TASK;
         if (found != NPI_FOUND_NOTHING || until(worker, context))
             return found;
         /* No fence: it looks again and again. */
