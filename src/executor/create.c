@@ -8,15 +8,29 @@
 #include "base/status.h"
 #include "executor/lifecycle.h"
 
+/*
+ * Only the report that the creator still waits for wakes it: one wake-up and not one per worker.
+ *
+ *      a worker                    the creator
+ *      --------                    -----------
+ *      raises `reports`            says how many it wants
+ *      FENCE                       FENCE
+ *      looks at what is wanted     looks at `reports`, sleeps
+ */
 static void report(np_executor *executor)
 {
     /* Release: what the worker wrote about itself, to the acquire in await_reports. */
-    npi_fetch_add_acq_rel(&executor->reports, 1u);
-    npi_os_futex_wake(&executor->reports, 1);
+    uint32_t reports = npi_fetch_add_acq_rel(&executor->reports, 1u) + 1;
+    npi_fence_seq_cst();
+    uint32_t wanted = npi_load_relaxed(&executor->reports_wanted);
+    if (wanted != 0 && reports >= wanted)
+        npi_os_futex_wake(&executor->reports, 1);
 }
 
 static void await_reports(np_executor *executor, uint32_t wanted)
 {
+    npi_store_relaxed(&executor->reports_wanted, wanted);
+    npi_fence_seq_cst();
     for (;;) {
         uint32_t reports = npi_load_acquire(&executor->reports);
         if (reports >= wanted)

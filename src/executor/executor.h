@@ -229,7 +229,8 @@ struct np_executor {
 
     /* Start-up. */
     np_atomic(uint32_t) phase;
-    np_atomic(uint32_t) reports; /* workers that have reported in this phase */
+    np_atomic(uint32_t) reports;        /* workers that have reported, in both phases */
+    np_atomic(uint32_t) reports_wanted; /* the creator waits for so many; 0: it does not wait yet */
 
     /* Waiting and shutdown. */
     npi_lock idle_lock;
