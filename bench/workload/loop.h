@@ -9,7 +9,7 @@
 #include "run.h"
 
 #define LOOP_ITERATIONS   1024u
-#define LOOP_MEDIUM_STEPS 12u
+#define LOOP_MEDIUM_STEPS 18u
 
 typedef struct bench_loop {
     int medium;

@@ -203,7 +203,7 @@ extern "C" fn run_queens(args: *mut Args) {
 // --- loops --------------------------------------------------------------------------------------
 
 fn medium_step(mut x: u64) -> u64 {
-    for _ in 0..12 {
+    for _ in 0..18 {
         x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         x ^= x >> 33;
     }
