@@ -51,6 +51,17 @@ NP_API const char *np_binding_name(np_binding binding);
 typedef enum np_worker_per { NP_WORKER_PER_THREAD = 0, NP_WORKER_PER_CORE } np_worker_per;
 NP_API const char *np_worker_per_name(np_worker_per per);
 
+/* What a submit from outside does when the inbox of the node is full (inbox_capacity). */
+typedef enum np_inbox_full {
+    NP_INBOX_FULL_BLOCK = 0, /* waits for room */
+    NP_INBOX_FULL_FAIL,      /* NP_ERR_WOULD_BLOCK */
+    /* The task runs in the call, on the caller's thread: it is over when the submit returns, and
+     * not counted among the executor's tasks. Strict tasks, those of an executor with
+     * NP_STEAL_LOCAL_ONLY, and those that such a task submits itself wait for room instead. */
+    NP_INBOX_FULL_RUN
+} np_inbox_full;
+NP_API const char *np_inbox_full_name(np_inbox_full full);
+
 /* --- creating ---------------------------------------------------------------------------- */
 
 #define NP_WORKERS_NONE         (UINT32_MAX) /* for np_node_workers: no worker on this node */
@@ -144,6 +155,13 @@ typedef struct np_executor_options {
     uint32_t gate_backlog;
     uint64_t gate_age_ns;
 
+    /* Back-pressure: when so many tasks wait in the inbox of a node, submits to it from outside do
+     * what inbox_full says. 0: there is no limit. Tasks of the executor itself are always accepted,
+     * even beyond it: they never wait for each other. NUMAPERF_INBOX_CAPACITY=N,
+     * NUMAPERF_INBOX_FULL=block|fail|run */
+    uint32_t inbox_capacity;
+    np_inbox_full inbox_full;
+
     bool ignore_environment; /* true: only this struct counts */
 } np_executor_options;
 
@@ -176,7 +194,9 @@ NP_API NP_MUST_USE np_status np_executor_create(const np_topology *topology,
  * exactly once. Any other status means not accepted, and nothing was kept.
  * Common errors: NP_ERR_INVALID_ARGUMENT (fn is NULL), NP_ERR_SHUT_DOWN (too late; tasks may go on
  * submitting to their own executor while it shuts down), NP_ERR_NO_MEMORY (the queue could not
- * grow), NP_ERR_FORKED. No submit blocks beyond a lock held for a few instructions; none allocates
+ * grow), NP_ERR_FORKED. No submit blocks beyond a lock held for a few instructions, unless
+ * inbox_capacity is set; then also NP_ERR_WOULD_BLOCK (NP_INBOX_FULL_FAIL), and on a worker of
+ * another executor, for which a spare one steps in while it waits, NP_ERR_NO_SPARE. None allocates
  * below the high-water mark of its queue. What one thread sends to one node leaves that node's
  * inbox in the order sent (per np_task_affinity).
  */

@@ -99,7 +99,8 @@ static np_status build_node(np_executor *executor, np_node_index index, const np
     bool bind = !npi_topology_is_virtual(executor->topology) && info->memory_allowed;
     npi_arena_init(&node->arena, node->id, bind);
     npi_segment_pool_init(&node->pool, &node->arena, NPI_SEGMENT_BYTES);
-    npi_inbox_init(&node->inbox, &node->arena, &node->pool);
+    npi_inbox_init(&node->inbox, &node->arena, &node->pool,
+                   plan->settings.public_options.inbox_capacity);
     uint32_t seats = node->regular + node->spares + node->guests;
     npi_sleepers_init(&node->sleepers, seats, node->regular);
     npi_gate_init(node);

@@ -3,7 +3,7 @@
  */
 #include "executor/inbox.h"
 
-void npi_inbox_init(npi_inbox *inbox, npi_arena *arena, npi_segment_pool *pool)
+void npi_inbox_init(npi_inbox *inbox, npi_arena *arena, npi_segment_pool *pool, uint32_t capacity)
 {
     for (unsigned kind = 0; kind < NPI_LANE_KINDS; kind++)
         for (unsigned number = 0; number < NPI_NUMBERS; number++)
@@ -12,6 +12,10 @@ void npi_inbox_init(npi_inbox *inbox, npi_arena *arena, npi_segment_pool *pool)
     npi_lock_init(&inbox->lock);
     inbox->arena = arena;
     inbox->pool = pool;
+    inbox->capacity = capacity;
+    npi_atomic_init(&inbox->room.queued, 0u);
+    npi_atomic_init(&inbox->room.waiting, 0u);
+    npi_atomic_init(&inbox->room.turn, 0u);
 }
 
 npi_lane *npi_inbox_open(npi_inbox *inbox, np_task_affinity kind, uint32_t number)
@@ -39,6 +43,8 @@ npi_lane *npi_inbox_open(npi_inbox *inbox, np_task_affinity kind, uint32_t numbe
 
 void npi_inbox_close(npi_inbox *inbox)
 {
+    if (inbox->capacity != 0)
+        npi_room_close(inbox);
     uint32_t count = npi_inbox_lanes(inbox);
     for (uint32_t i = 0; i < count; i++) {
         npi_queue *queue = &inbox->list[i]->queue;

@@ -54,6 +54,22 @@ typedef struct npi_lane {
 
 #define NPI_LANES (NPI_LANE_KINDS * NPI_NUMBERS)
 
+/*
+ * How full a bounded inbox is, and who waits for room (room.c).
+ *
+ *      a submitter that found no room      whoever takes a task
+ *      ------------------------------      --------------------
+ *      waiting + 1                         queued - 1
+ *      FENCE                               FENCE
+ *      looks at `queued` again             looks at `waiting`: turn + 1, wakes one
+ *      sleeps while `turn` is the same as before that look
+ */
+typedef struct npi_room {
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) queued;
+    np_atomic(uint32_t) waiting;
+    np_atomic(uint32_t) turn;
+} npi_room;
+
 typedef struct npi_inbox {
     /* For submitters: set once, under the lock, after the lane was listed. */
     np_atomic(npi_lane *) lane[NPI_LANE_KINDS][NPI_NUMBERS];
@@ -65,10 +81,12 @@ typedef struct npi_inbox {
     npi_lane *list[NPI_LANES];
     npi_arena *arena;
     npi_segment_pool *pool;
+    uint32_t capacity; /* constant: tasks that may wait; 0: any number, and `room` is not used */
+    npi_room room;
 } npi_inbox;
 
 /* Part of a zeroed struct, before anybody else sees it. */
-void npi_inbox_init(npi_inbox *inbox, npi_arena *arena, npi_segment_pool *pool);
+void npi_inbox_init(npi_inbox *inbox, npi_arena *arena, npi_segment_pool *pool, uint32_t capacity);
 
 /* Makes the lane, unless another thread with the number has. NULL: out of memory. */
 npi_lane *npi_inbox_open(npi_inbox *inbox, np_task_affinity kind, uint32_t number);
@@ -107,6 +125,20 @@ static inline void npi_lane_end(npi_lane *lane, np_atomic(uint32_t) *closed)
 /* Shutdown, after `closed` was set and a heavy fence: waits for those inside. */
 void npi_inbox_close(npi_inbox *inbox);
 
+/* --- room: only in a bounded inbox, capacity != 0 ----------------------------------------------
+ */
+
+/* Up to `want` places, at least one, or 0 if it is full. */
+uint32_t npi_room_try(npi_inbox *inbox, uint32_t want);
+/* As many places as wanted, full or not. */
+void npi_room_force(npi_inbox *inbox, uint32_t count);
+/* Waits for at least one place; 0: `closed`. */
+uint32_t npi_room_wait(npi_inbox *inbox, uint32_t want, np_atomic(uint32_t) *closed);
+/* Tasks were taken, or places not used. */
+void npi_room_leave(npi_inbox *inbox, uint32_t count);
+/* After `closed` was set: nobody waits any longer. */
+void npi_room_close(npi_inbox *inbox);
+
 /* --- consumers ------------------------------------------------------------------------------- */
 
 static inline bool npi_inbox_visit(npi_inbox *inbox, unsigned kinds, bool seen, uint32_t *cursor,
@@ -124,6 +156,8 @@ static inline bool npi_inbox_visit(npi_inbox *inbox, unsigned kinds, bool seen, 
             (seen ? npi_queue_has_seen(queue) : npi_queue_has(queue)) &&
             npi_queue_take(queue, out)) {
             *cursor = next;
+            if (__builtin_expect(inbox->capacity != 0, 0))
+                npi_room_leave(inbox, 1);
             return true;
         }
         place = next;

@@ -18,6 +18,7 @@ static const char *const policy_names[] = {"local-then-socket-then-remote", "loc
 static const char *const binding_names[] = {"node", "cpu", "off"};
 static const char *const per_names[] = {"thread", "core"};
 static const char *const hard_names[] = {"soft", "strict"};
+static const char *const full_names[] = {"block", "fail", "run"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -50,6 +51,11 @@ const char *np_binding_name(np_binding binding)
 const char *np_worker_per_name(np_worker_per per)
 {
     return name_of(per_names, COUNT(per_names), (unsigned)per);
+}
+
+const char *np_inbox_full_name(np_inbox_full full)
+{
+    return name_of(full_names, COUNT(full_names), (unsigned)full);
 }
 
 const char *np_discard_reason_name(np_discard_reason reason)
@@ -148,6 +154,7 @@ static np_status read_names(np_executor_options *options)
 {
     unsigned policy = (unsigned)options->steal_policy, hard = (unsigned)options->hard_mode;
     unsigned binding = (unsigned)options->binding, per = (unsigned)options->worker_per;
+    unsigned full = (unsigned)options->inbox_full;
     np_status status = read_name("NUMAPERF_STEAL_POLICY", policy_names, COUNT(policy_names),
                                  "local-only, local-then-socket-then-remote or any is wanted",
                                  &policy);
@@ -160,10 +167,14 @@ static np_status read_names(np_executor_options *options)
     if (status == NP_OK)
         status = read_name("NUMAPERF_WORKER_PER", per_names, COUNT(per_names),
                            "thread or core is wanted", &per);
+    if (status == NP_OK)
+        status = read_name("NUMAPERF_INBOX_FULL", full_names, COUNT(full_names),
+                           "block, fail or run is wanted", &full);
     options->steal_policy = (np_steal_policy)policy;
     options->hard_mode = (np_hard_mode)hard;
     options->binding = (np_binding)binding;
     options->worker_per = (np_worker_per)per;
+    options->inbox_full = (np_inbox_full)full;
     return status;
 }
 
@@ -205,6 +216,9 @@ static np_status read_numbers(np_executor_options *options)
     if (status == NP_OK)
         status = read_number("NUMAPERF_GATE_AGE_NS", 1, UINT64_C(3600) * 1000000000u, false,
                              &options->gate_age_ns);
+    if (status == NP_OK)
+        status = read_number32("NUMAPERF_INBOX_CAPACITY", 1, NPI_INBOX_CAPACITY_MAX, false,
+                               &options->inbox_capacity);
     options->stack_size = (size_t)stack;
     return status;
 }
@@ -346,6 +360,10 @@ static np_status check(const np_executor_options *o)
         status = check_enum("binding", (unsigned)o->binding, NP_BINDING_OFF);
     if (status == NP_OK)
         status = check_enum("worker_per", (unsigned)o->worker_per, NP_WORKER_PER_CORE);
+    if (status == NP_OK)
+        status = check_enum("inbox_full", (unsigned)o->inbox_full, NP_INBOX_FULL_RUN);
+    if (status == NP_OK)
+        status = check_most("inbox_capacity", o->inbox_capacity, NPI_INBOX_CAPACITY_MAX);
     if (status == NP_OK)
         status = check_list("nodes", o->nodes, o->node_count);
     if (status == NP_OK)

@@ -9,10 +9,11 @@
 
 #include "os/os.h"
 
-#define NPI_SPARES_MAX      32u
-#define NPI_GUESTS_MAX      32u
-#define NPI_SPIN_NS_MAX     1000000000u
-#define NPI_THREAD_NAME_MAX 8u
+#define NPI_SPARES_MAX         32u
+#define NPI_GUESTS_MAX         32u
+#define NPI_SPIN_NS_MAX        1000000000u
+#define NPI_THREAD_NAME_MAX    8u
+#define NPI_INBOX_CAPACITY_MAX (UINT32_C(1) << 30)
 
 /* `values` points into the caller's memory, the environment, or the lists below. */
 typedef struct npi_options {

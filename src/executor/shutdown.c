@@ -17,11 +17,14 @@ static void close_lanes(np_executor *executor)
         npi_inbox_close(&executor->nodes[i]->inbox);
 }
 
-/* What is in it now; a task that goes on submitting must not keep us here. */
-static void discard_queue(np_executor *executor, npi_queue *queue)
+/* What is in it now (a lane of `inbox`, or NULL); a task that goes on submitting must not keep us
+ * here. */
+static void discard_queue(np_executor *executor, npi_queue *queue, npi_inbox *inbox)
 {
     npi_task task;
     for (uint64_t left = npi_queue_depth(queue); left > 0 && npi_queue_take(queue, &task); left--) {
+        if (inbox != NULL && inbox->capacity != 0)
+            npi_room_leave(inbox, 1);
         npi_discard_task(executor, NULL, &task, NP_DISCARD_SHUTDOWN);
         if (task.group != NULL)
             npi_group_end(task.group);
@@ -38,10 +41,10 @@ static void discard_queued(np_executor *executor)
     for (uint32_t i = 0; i < executor->node_count; i++) {
         npi_inbox *inbox = &executor->nodes[i]->inbox;
         for (uint32_t lane = 0; lane < npi_inbox_lanes(inbox); lane++)
-            discard_queue(executor, &inbox->list[lane]->queue);
+            discard_queue(executor, &inbox->list[lane]->queue, inbox);
     }
     for (uint32_t i = 0; i < executor->seat_count; i++)
-        discard_queue(executor, &executor->seats[i]->queue);
+        discard_queue(executor, &executor->seats[i]->queue, NULL);
 }
 
 static uint64_t all_discarded(np_executor *executor)

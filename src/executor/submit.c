@@ -86,6 +86,7 @@ static inline __attribute__((always_inline)) npi_queue *begin(way *to, npi_node 
                                                               np_task_affinity kind,
                                                               np_status *status)
 {
+    to->shared = false;
     /* A start or stop hook is no task: nobody would wait for what it submits. */
     to->worker = worker != NULL && worker->frame != NULL ? worker : NULL;
     if (to->worker != NULL && worker->node == node && kind == NP_AFFINITY_PREFERRED) {
@@ -129,9 +130,84 @@ static inline __attribute__((always_inline)) void end(const way *to, npi_node *n
     npi_wake_for_task(node, kind, to->worker);
 }
 
+/* --- a full inbox ------------------------------------------------------------------------------
+ */
+
+/* The calling thread runs a task in its own submit: that task waits for room, so that tasks that
+ * submit each other do not pile up on its stack. */
+static _Thread_local bool in_place;
+
+static bool may_run_here(const np_executor *executor, np_task_affinity kind)
+{
+    const np_executor_options *options = &executor->settings.public_options;
+    return options->inbox_full == NP_INBOX_FULL_RUN && !in_place && kind != NP_AFFINITY_STRICT &&
+           options->steal_policy != NP_STEAL_LOCAL_ONLY;
+}
+
+/* Nothing was free. Waits; a worker of another executor has a spare one step in for it meanwhile.
+ */
+static np_status wait_for_room(npi_node *node, uint32_t want, uint32_t *places)
+{
+    np_status status = np_blocking_begin();
+    if (status != NP_OK)
+        return npi_fail_more(status, "the inbox of NUMA node %d is full", (int)node->id);
+    *places = npi_room_wait(&node->inbox, want, &node->executor->closed);
+    np_blocking_end();
+    return *places != 0 ? NP_OK : shut_down();
+}
+
+/* Places for up to `want` tasks. NP_OK and 0 places: run one here. */
+static np_status find_room(npi_node *node, bool inside, np_task_affinity kind, size_t want,
+                           uint32_t *places)
+{
+    np_executor *executor = node->executor;
+    uint32_t count = want < NPI_SEGMENT_CELLS ? (uint32_t)want : NPI_SEGMENT_CELLS;
+    *places = count;
+    if (inside) {
+        npi_room_force(&node->inbox, count);
+        return NP_OK;
+    }
+    *places = npi_room_try(&node->inbox, count);
+    if (*places != 0)
+        return NP_OK;
+    if (npi_load_acquire(&executor->closed) != 0)
+        return shut_down();
+    if (executor->settings.public_options.inbox_full == NP_INBOX_FULL_FAIL)
+        return npi_fail(NP_ERR_WOULD_BLOCK, "the inbox of NUMA node %d is full: %u tasks wait",
+                        (int)node->id, node->inbox.capacity);
+    return may_run_here(executor, kind) ? NP_OK : wait_for_room(node, count, places);
+}
+
+static void run_here(np_task_fn fn, void *argument, np_group *group)
+{
+    in_place = true;
+    fn(argument);
+    in_place = false;
+    if (group != NULL)
+        npi_group_end(group);
+}
+
+/* Does a submit by this thread need a place? */
+static inline bool needs_room(const npi_node *node, const npi_worker *worker, np_task_affinity kind)
+{
+    return __builtin_expect(node->inbox.capacity != 0, 0) &&
+           !(worker != NULL && worker->frame != NULL && worker->node == node &&
+             kind == NP_AFFINITY_PREFERRED);
+}
+
+/* --- one, or many ------------------------------------------------------------------------------
+ */
+
+static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind, npi_task *task);
+
 /* A plain task that prefers its home. */
 static inline np_status put_plain(npi_node *node, npi_worker *worker, np_task_fn fn, void *argument)
 {
+    if (needs_room(node, worker, NP_AFFINITY_PREFERRED)) {
+        npi_task task = {.fn = fn, .argument = argument};
+        task.meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
+        return put(node, worker, NP_AFFINITY_PREFERRED, &task);
+    }
     way to;
     np_status status;
     npi_queue *queue = begin(&to, node, worker, NP_AFFINITY_PREFERRED, &status);
@@ -150,9 +226,8 @@ static inline np_status put_plain(npi_node *node, npi_worker *worker, np_task_fn
     return NP_OK;
 }
 
-/* A task of any kind. */
-static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind,
-                     const npi_task *task)
+static np_status put_with_room(npi_node *node, npi_worker *worker, np_task_affinity kind,
+                               const npi_task *task)
 {
     way to;
     np_status status;
@@ -164,35 +239,85 @@ static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind,
     return done ? NP_OK : cannot_grow(node);
 }
 
-/* Plain tasks of one group, or of none. *accepted of them are findable when it returns, whatever it
- * returns. Published segment by segment: the first ones run while the last are written. */
-static np_status put_many(npi_node *node, npi_worker *worker, np_group *group, const np_task *tasks,
-                          size_t count, size_t *accepted)
+/* A task of any kind. */
+static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind, npi_task *task)
+{
+    if (!needs_room(node, worker, kind))
+        return put_with_room(node, worker, kind, task);
+    uint32_t places;
+    np_status status = find_room(node, worker != NULL, kind, 1, &places);
+    if (status != NP_OK)
+        return status;
+    if (places == 0) {
+        run_here(task->fn, npi_task_argument(task), task->group);
+        return NP_OK;
+    }
+    status = put_with_room(node, worker, kind, task);
+    if (status != NP_OK)
+        npi_room_leave(&node->inbox, 1);
+    return status;
+}
+
+/* Up to `most` plain tasks of one group, or of none, as many as lie in one segment: it is published
+ * at once. */
+static np_status put_some(npi_node *node, npi_worker *worker, np_group *group, const np_task *tasks,
+                          size_t most, uint32_t *done)
 {
     const uint64_t meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
     way to;
-    for (*accepted = 0; *accepted < count;) {
-        np_status status;
-        npi_queue *queue = begin(&to, node, worker, NP_AFFINITY_PREFERRED, &status);
-        if (queue == NULL)
-            return status;
-        uint32_t room = 0, put = 0;
-        npi_cell *cell = npi_queue_reserve(queue, &room);
-        const np_task *task = tasks + *accepted;
-        size_t left = count - *accepted;
-        if (cell != NULL)
-            for (; put < room && put < left && task[put].fn != NULL; put++)
-                npi_cell_store(&cell[put], task[put].fn, task[put].argument, group, meta);
-        if (put != 0)
-            npi_queue_publish(queue, put, put);
-        end(&to, node, NP_AFFINITY_PREFERRED, put);
-        *accepted += put;
-        if (cell == NULL)
-            return cannot_grow(node);
-        if (put < room && put < left)
-            return npi_fail(NP_ERR_INVALID_ARGUMENT, "the function of task %zu is NULL", *accepted);
+    np_status status;
+    *done = 0;
+    npi_queue *queue = begin(&to, node, worker, NP_AFFINITY_PREFERRED, &status);
+    if (queue == NULL)
+        return status;
+    uint32_t room = 0, put = 0;
+    npi_cell *cell = npi_queue_reserve(queue, &room);
+    if (cell != NULL)
+        for (; put < room && put < most && tasks[put].fn != NULL; put++)
+            npi_cell_store(&cell[put], tasks[put].fn, tasks[put].argument, group, meta);
+    if (put != 0)
+        npi_queue_publish(queue, put, put);
+    end(&to, node, NP_AFFINITY_PREFERRED, put);
+    *done = put;
+    return cell != NULL ? NP_OK : cannot_grow(node);
+}
+
+/* The same with places in a bounded inbox. */
+static np_status put_some_with_room(npi_node *node, npi_worker *worker, np_group *group,
+                                    const np_task *tasks, size_t most, uint32_t *done)
+{
+    uint32_t places;
+    *done = 0;
+    np_status status = find_room(node, worker != NULL, NP_AFFINITY_PREFERRED, most, &places);
+    if (status != NP_OK)
+        return status;
+    if (places == 0) {
+        run_here(tasks->fn, tasks->argument, group);
+        *done = 1;
+        return NP_OK;
     }
-    return NP_OK;
+    status = put_some(node, worker, group, tasks, places, done);
+    if (*done < places)
+        npi_room_leave(&node->inbox, places - *done);
+    return status;
+}
+
+/* *accepted of them are findable when it returns, whatever it returns. */
+static np_status put_many(npi_node *node, npi_worker *worker, np_group *group, const np_task *tasks,
+                          size_t count, size_t *accepted)
+{
+    np_status status = NP_OK;
+    for (*accepted = 0; status == NP_OK && *accepted < count;) {
+        const np_task *next = tasks + *accepted;
+        uint32_t done;
+        if (next->fn == NULL)
+            return npi_fail(NP_ERR_INVALID_ARGUMENT, "the function of task %zu is NULL", *accepted);
+        status = needs_room(node, worker, NP_AFFINITY_PREFERRED)
+                     ? put_some_with_room(node, worker, group, next, count - *accepted, &done)
+                     : put_some(node, worker, group, next, count - *accepted, &done);
+        *accepted += done;
+    }
+    return status;
 }
 
 /* --- the public calls ----------------------------------------------------------------------- */

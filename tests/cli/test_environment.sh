@@ -30,6 +30,8 @@ bad NUMAPERF_GUEST_WORKERS some
 bad NUMAPERF_SPIN_NS fast
 bad NUMAPERF_GATE_BACKLOG x
 bad NUMAPERF_GATE_AGE_NS x
+bad NUMAPERF_INBOX_CAPACITY 0
+bad NUMAPERF_INBOX_FULL drop
 
 expect 0 "policy from the environment" env NUMAPERF_STEAL_POLICY=local-only \
     "$NUMAPERF" demo --json "$scratch/file"

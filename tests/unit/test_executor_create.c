@@ -205,6 +205,8 @@ static void test_refusals(void **state)
     const char *two = TWO_BY_TWO;
     np_status argument = NP_ERR_INVALID_ARGUMENT;
 
+    refuse(two, NP_EXECUTOR_OPTIONS(.inbox_full = (np_inbox_full)3), argument, "inbox_full");
+    refuse(two, NP_EXECUTOR_OPTIONS(.inbox_capacity = UINT32_MAX), argument, "inbox_capacity");
     refuse(two, NP_EXECUTOR_OPTIONS(.steal_policy = (np_steal_policy)7), argument,
            "steal_policy is 7");
     refuse(two, NP_EXECUTOR_OPTIONS(.hard_mode = (np_hard_mode)5), argument, "hard_mode is 5");
@@ -288,6 +290,8 @@ static void test_environment(void **state)
     environment("NUMAPERF_SPIN_NS", "fast", "fast");
     environment("NUMAPERF_GATE_BACKLOG", "0", "\"0\"");
     environment("NUMAPERF_GATE_AGE_NS", "1ms", "1ms");
+    environment("NUMAPERF_INBOX_CAPACITY", "many", "many");
+    environment("NUMAPERF_INBOX_FULL", "drop", "drop");
 
     setenv("NUMAPERF_STEAL_POLICY", "any", 1);
     setenv("NUMAPERF_NODE_WORKERS", "0:3,1:none", 1);
