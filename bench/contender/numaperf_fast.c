@@ -20,16 +20,31 @@ static uintptr_t fib(np_worker *self, uintptr_t n)
 
 static uintptr_t t1(np_worker *self, uintptr_t node)
 {
-    uintptr_t nodes = 1;
+    uintptr_t children[UTS_T1_CHILDREN_MAX], nodes = 1;
     unsigned count = uts_t1_children(node);
-    for (unsigned i = 0; i < count; i++)
-        np_fast_fork(self, t1, uts_t1_child(node, i));
+    for (unsigned i = 0; i < count; i++) {
+        children[i] = uts_t1_child(node, i);
+        np_fast_fork(self, t1, children[i]);
+    }
     for (unsigned i = count; i-- > 0;)
-        nodes += np_fast_join(self, t1, uts_t1_child(node, i));
+        nodes += np_fast_join(self, t1, children[i]);
     return nodes;
 }
 
 static uintptr_t t3(np_worker *self, uintptr_t node)
+{
+    uintptr_t children[UTS_T3_CHILDREN], nodes = 1;
+    unsigned count = uts_t3_children(node);
+    for (unsigned i = 0; i < count; i++) {
+        children[i] = uts_t3_child(node, i);
+        np_fast_fork(self, t3, children[i]);
+    }
+    for (unsigned i = count; i-- > 0;)
+        nodes += np_fast_join(self, t3, children[i]);
+    return nodes;
+}
+
+static uintptr_t t3_root(np_worker *self, uintptr_t node)
 {
     uintptr_t nodes = 1;
     unsigned count = uts_t3_children(node);
@@ -59,7 +74,7 @@ static uintptr_t nqueens(np_worker *self, uintptr_t board)
 
 uint64_t fork_fast(const pool *p, fork_kind kind, uint64_t word)
 {
-    static const np_fast_fn functions[] = {fib, t1, t3, nqueens};
+    static const np_fast_fn functions[] = {fib, t1, t3_root, nqueens};
     uintptr_t result = 0;
     expect_ok(np_run_fast(p->executor, p->nodes[0], functions[kind], word, &result), "np_run_fast");
     return result;

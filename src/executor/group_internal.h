@@ -47,7 +47,7 @@ static inline uintptr_t npi_child_call(npi_worker *worker, const npi_child *chil
     np_fast_fn fast = npi_plain_get(&child->fast);
     np_task_fn plain = npi_plain_get(&child->plain);
     uintptr_t argument = npi_plain_get(&child->argument);
-    if (fast != NULL)
+    if (__builtin_expect(fast != NULL, 0))
         return fast(worker, argument);
     plain((void *)argument);
     return 0;
