@@ -325,6 +325,9 @@ uint64_t npi_node_signature(npi_node *node);
 typedef enum npi_gate { NPI_GATE_SHUT = 0, NPI_GATE_BACKLOG, NPI_GATE_AGE, NPI_GATE_OPEN } npi_gate;
 npi_gate npi_gate_ask(npi_node *home);
 bool npi_gate_backlog(npi_node *home);
+/* The last task that had waited too long was taken by another node: what comes next has not waited,
+ * though the home has taken nothing in between. */
+void npi_gate_emptied(npi_node *home);
 void npi_gate_init(npi_node *home);
 
 /* --- wakeup.c: who is woken ------------------------------------------------------------------ */

@@ -256,6 +256,8 @@ static npi_found count_away(npi_worker *worker, npi_node *home, np_tier tier, np
     /* Relaxed: for the gate's estimate of what the home takes itself, in the signature's unit. */
     if (gated)
         npi_fetch_add_relaxed(&home->taken_away, (uint64_t)npi_task_cells(task));
+    if (reason == NP_COUNTER_AWAY_AGE && !tasks_behind_gate(home))
+        npi_gate_emptied(home);
     return NPI_FOUND_TASK;
 }
 

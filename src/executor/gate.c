@@ -94,3 +94,10 @@ npi_gate npi_gate_ask(npi_node *home)
     npi_lock_release(&home->gate_lock);
     return answer;
 }
+
+void npi_gate_emptied(npi_node *home)
+{
+    npi_lock_acquire(&home->gate_lock);
+    home->gate.age_since_ns = 0;
+    npi_lock_release(&home->gate_lock);
+}

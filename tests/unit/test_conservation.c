@@ -7,6 +7,7 @@
  */
 #include <sched.h>
 
+#include "../support/parked.h"
 #include "../support/pool.h"
 #include "executor/executor.h"
 
@@ -21,13 +22,6 @@ static bool arrives(pool_gate *gate, uint32_t count)
             return arrived >= count;
         (void)npi_os_futex_wait(&gate->arrived, arrived, deadline);
     }
-}
-
-/* Until exactly so many workers sleep. */
-static void await_sleepers(np_executor *executor, uint32_t count)
-{
-    while (npi_load_acquire(&executor->sleeping) != count)
-        sched_yield();
 }
 
 static void submit_as(np_executor *executor, np_node_id node, np_task_affinity affinity,
@@ -49,7 +43,7 @@ static void test_work_at_home_does_not_hide_work_abroad(void **state)
     submit_as(executor, 0, NP_AFFINITY_STRICT, pool_task_gate, &held);
     submit_as(executor, 1, NP_AFFINITY_STRICT, pool_task_gate, &held);
     pool_gate_await(&held, 2);
-    await_sleepers(executor, 1); /* node 2's */
+    parked_await(executor, 1); /* node 2's */
     /* A worker of node 1 is looking; therefore nobody is woken for what comes now. */
     npi_node *node = executor->nodes[1];
     npi_sleepers_search_begin(&node->sleepers);
@@ -129,7 +123,7 @@ static void ask_when_there_is_nothing(void *argument)
 {
     asking *a = argument;
     npi_worker *self = npi_worker_self();
-    await_sleepers(self->executor, 1);
+    parked_await(self->executor, 1);
     npi_store_relaxed(&self->deque.hungry, 0u);
     np_fork(ask_now, NULL);
     np_join(); /* the question comes while the only child runs */

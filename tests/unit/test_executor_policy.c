@@ -4,6 +4,7 @@
  * four-node machine with one worker per node; gates hold the home's worker, so that whether others
  * take its tasks is the policy's decision and not the clock's.
  */
+#include "../support/parked.h"
 #include "../support/pool.h"
 
 typedef struct place {
@@ -111,7 +112,8 @@ static void test_idle_home_keeps_its_task(void **state)
     (void)state;
     place p = {0};
     np_stats *stats = NULL;
-    np_executor *executor = pool_create(FOUR_NODES, NULL);
+    /* An age that no wake-up takes, so that the home's being late is not the question. */
+    np_executor *executor = pool_create(FOUR_NODES, NP_EXECUTOR_OPTIONS(.gate_age_ns = 100000000));
     for (unsigned i = 0; i < 200; i++) {
         assert_int_equal(np_run(executor, (np_node_id)(i % 4), note_place, &p), NP_OK);
         assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
@@ -144,6 +146,34 @@ static void strict_parent(void *argument)
         np_fork(child_at_home, argument);
     for (unsigned i = 0; i < 500; i++)
         np_join();
+}
+
+/* A task that left by age takes its age along: the next one has not waited, though the home has
+ * taken nothing in between. */
+static void test_age_is_forgotten(void **state)
+{
+    (void)state;
+    pool_gate home = {0}, thief = {0};
+    place p = {0};
+    np_executor *executor = pool_create("numa:2 core:1 pu:1",
+                                        NP_EXECUTOR_OPTIONS(.gate_age_ns = 1));
+    np_submit_options strict = {.size = sizeof strict, .to_node = true, .node = 0};
+    strict.affinity = NP_AFFINITY_STRICT;
+    assert_int_equal(np_submit_with(executor, &strict, pool_task_gate, &home), NP_OK);
+    pool_gate_await(&home, 1);
+    submit_many(executor, &p, 1, NP_AFFINITY_PREFERRED);
+    parked_await(executor, 1); /* node 1's, which has run it */
+    assert_int_equal(npi_load_acquire(&p.ran[1]), 1);
+    strict.node = 1;
+    assert_int_equal(np_submit_with(executor, &strict, pool_task_gate, &thief), NP_OK);
+    pool_gate_await(&thief, 1); /* now nobody else asks */
+    submit_many(executor, &p, 1, NP_AFFINITY_PREFERRED);
+    assert_int_equal(npi_gate_ask(executor->nodes[0]), NPI_GATE_SHUT);
+    while (npi_gate_ask(executor->nodes[0]) != NPI_GATE_AGE) {
+    }
+    pool_gate_open(&thief);
+    pool_gate_open(&home);
+    pool_destroy_exact(executor, 4, 0);
 }
 
 static void test_children_of_strict_tasks_stay(void **state)
@@ -187,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_age_opens_the_gate),
         cmocka_unit_test(test_any_takes_at_once),
         cmocka_unit_test(test_idle_home_keeps_its_task),
+        cmocka_unit_test(test_age_is_forgotten),
         cmocka_unit_test(test_children_of_strict_tasks_stay),
         cmocka_unit_test(test_names),
     };

@@ -6,6 +6,7 @@
  */
 #include <sched.h>
 
+#include "../support/parked.h"
 #include "../support/pool.h"
 #include "executor/executor.h"
 
@@ -29,12 +30,7 @@ static uint64_t outside_wakes(np_executor *executor)
 
 static void await_all_asleep(np_executor *executor)
 {
-    for (uint32_t i = 0; i < executor->node_count; i++) {
-        npi_sleepers *sleepers = &executor->nodes[i]->sleepers;
-        while (npi_sleepers_searching(sleepers) ||
-               npi_sleepers_count(sleepers) != executor->nodes[i]->regular)
-            sched_yield();
-    }
+    parked_await(executor, executor->regular_count);
 }
 
 static void test_a_submit_wakes_one(void **state)
