@@ -57,7 +57,8 @@ typedef enum np_inbox_full {
     NP_INBOX_FULL_FAIL,      /* NP_ERR_WOULD_BLOCK */
     /* The task runs in the call, on the caller's thread: it is over when the submit returns, and
      * not counted among the executor's tasks. Strict tasks, those of an executor with
-     * NP_STEAL_LOCAL_ONLY, and those that such a task submits itself wait for room instead. */
+     * NP_STEAL_LOCAL_ONLY, those that such a task submits itself, and what needs a worker (np_run,
+     * np_run_fast, np_parallel_for) wait for room instead. */
     NP_INBOX_FULL_RUN
 } np_inbox_full;
 NP_API const char *np_inbox_full_name(np_inbox_full full);

@@ -51,6 +51,7 @@ void npi_group_init(np_group *group, bool isolated)
     npi_lock_init(&group->lock);
     group->isolated = isolated;
     group->quiet = false;
+    group->on_workers = false;
     group->process = npi_os_process_generation();
     group->waiters = NULL;
     group->notices = NULL;

@@ -17,6 +17,7 @@ struct np_group {
     np_atomic(uint32_t) discarded; /* a task was handed back by a timed shutdown */
     bool isolated;                 /* constant */
     bool quiet;       /* constant: its tasks are the library's own, of no use to on_discard */
+    bool on_workers;  /* constant: its tasks need a worker, a full inbox is waited for */
     uint32_t process; /* constant: npi_os_process_generation() of the maker */
     npi_lock lock;
     struct group_waiter *waiters; /* by lock */
@@ -40,6 +41,9 @@ static inline bool npi_group_cancelled(const np_group *group)
     /* Relaxed: a request; a task that misses it runs. */
     return npi_load_relaxed((np_atomic(uint32_t) *)(uintptr_t)&group->cancelled) != 0;
 }
+
+/* Of the task that the calling thread, no worker, runs in its own submit (submit.c); or NULL. */
+np_group *npi_group_in_place(void);
 
 /* Calls a child's function; returns its result, if it is of the fast form. */
 static inline uintptr_t npi_child_call(npi_worker *worker, const npi_child *child)

@@ -217,5 +217,5 @@ uint32_t np_current_worker_index(void)
 np_group *np_current_group(void)
 {
     npi_worker *worker = npi_worker_self();
-    return worker == NULL || worker->frame == NULL ? NULL : worker->frame->group;
+    return worker == NULL || worker->frame == NULL ? npi_group_in_place() : worker->frame->group;
 }

@@ -119,7 +119,10 @@ static inline __attribute__((always_inline)) void end(const way *to, npi_node *n
         if (to->worker == NULL)
             npi_lane_end(to->lane, &node->executor->closed);
         else
-            npi_owner_add(&to->lane->inside_accepted, tasks);
+            /* Release: never seen before the acceptance it is a part of
+             * (npi_inbox_accepted_outside). */
+            npi_store_release(&to->lane->inside_accepted,
+                              npi_load_relaxed(&to->lane->inside_accepted) + tasks);
         if (__builtin_expect(to->shared, 0))
             npi_lock_release(&to->lane->lock);
     }
@@ -136,12 +139,18 @@ static inline __attribute__((always_inline)) void end(const way *to, npi_node *n
 /* The calling thread runs a task in its own submit: that task waits for room, so that tasks that
  * submit each other do not pile up on its stack. */
 static _Thread_local bool in_place;
+static _Thread_local np_group *in_place_group;
 
-static bool may_run_here(const np_executor *executor, np_task_affinity kind)
+np_group *npi_group_in_place(void)
+{
+    return in_place_group;
+}
+
+static bool may_run_here(const np_executor *executor, np_task_affinity kind, const np_group *group)
 {
     const np_executor_options *options = &executor->settings.public_options;
     return options->inbox_full == NP_INBOX_FULL_RUN && !in_place && kind != NP_AFFINITY_STRICT &&
-           options->steal_policy != NP_STEAL_LOCAL_ONLY;
+           options->steal_policy != NP_STEAL_LOCAL_ONLY && (group == NULL || !group->on_workers);
 }
 
 /* Nothing was free. Waits; a worker of another executor has a spare one step in for it meanwhile.
@@ -157,8 +166,8 @@ static np_status wait_for_room(npi_node *node, uint32_t want, uint32_t *places)
 }
 
 /* Places for up to `want` tasks. NP_OK and 0 places: run one here. */
-static np_status find_room(npi_node *node, bool inside, np_task_affinity kind, size_t want,
-                           uint32_t *places)
+static np_status find_room(npi_node *node, bool inside, np_task_affinity kind,
+                           const np_group *group, size_t want, uint32_t *places)
 {
     np_executor *executor = node->executor;
     uint32_t count = want < NPI_SEGMENT_CELLS ? (uint32_t)want : NPI_SEGMENT_CELLS;
@@ -175,14 +184,24 @@ static np_status find_room(npi_node *node, bool inside, np_task_affinity kind, s
     if (executor->settings.public_options.inbox_full == NP_INBOX_FULL_FAIL)
         return npi_fail(NP_ERR_WOULD_BLOCK, "the inbox of NUMA node %d is full: %u tasks wait",
                         (int)node->id, node->inbox.capacity);
-    return may_run_here(executor, kind) ? NP_OK : wait_for_room(node, count, places);
+    return may_run_here(executor, kind, group) ? NP_OK : wait_for_room(node, count, places);
 }
 
 static void run_here(np_task_fn fn, void *argument, np_group *group)
 {
+    npi_worker *worker = npi_worker_self();
     in_place = true;
-    fn(argument);
+    in_place_group = group;
+    if (worker != NULL && worker->frame != NULL) {
+        /* Of another executor, inside a task: what this one forks and does not join must not be
+         * found by that task's next join. */
+        npi_frame frame = {group, worker->frame->home, worker->frame->strict};
+        npi_run_framed(worker, &frame, fn, argument);
+    } else {
+        fn(argument);
+    }
     in_place = false;
+    in_place_group = NULL;
     if (group != NULL)
         npi_group_end(group);
 }
@@ -245,7 +264,7 @@ static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind, 
     if (!needs_room(node, worker, kind))
         return put_with_room(node, worker, kind, task);
     uint32_t places;
-    np_status status = find_room(node, worker != NULL, kind, 1, &places);
+    np_status status = find_room(node, worker != NULL, kind, task->group, 1, &places);
     if (status != NP_OK)
         return status;
     if (places == 0) {
@@ -288,7 +307,8 @@ static np_status put_some_with_room(npi_node *node, npi_worker *worker, np_group
 {
     uint32_t places;
     *done = 0;
-    np_status status = find_room(node, worker != NULL, NP_AFFINITY_PREFERRED, most, &places);
+    np_status status = find_room(node, worker != NULL, NP_AFFINITY_PREFERRED, group, most,
+                                 &places);
     if (status != NP_OK)
         return status;
     if (places == 0) {

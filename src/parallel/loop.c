@@ -171,6 +171,7 @@ static np_status run_as_tasks(call *c)
     np_group group;
     npi_group_init(&group, false);
     group.quiet = true; /* the caller is told by the status */
+    group.on_workers = true;
     np_status submitted = c->schedule == NP_SCHEDULE_STATIC ? submit_shares(c, &group)
                                                             : submit_entry(c, &group);
     np_status status = np_group_wait(&group); /* also for what was accepted before a failure */

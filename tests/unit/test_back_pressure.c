@@ -5,6 +5,8 @@
  */
 #include "../support/pool.h"
 
+#include <numaperf/fast.h>
+
 #include "executor/executor.h"
 
 static np_executor *bounded(const char *machine, uint32_t capacity, np_inbox_full full)
@@ -116,6 +118,138 @@ static void test_strict_tasks_do_not_run_in_the_caller(void **state)
     assert_int_equal(npi_os_thread_join(&thread), 0);
     assert_int_equal(s.status, NP_OK);
     pool_destroy_exact(executor, 3, 0);
+}
+
+/* --- what is written for a worker never runs in the caller ------------------------------------ */
+
+static uintptr_t fib(np_worker *self, uintptr_t n)
+{
+    if (n < 2)
+        return n;
+    np_fast_fork(self, fib, n - 1);
+    uintptr_t right = fib(self, n - 2);
+    return right + np_fast_join(self, fib, n - 1);
+}
+
+static void count_range(void *context, size_t begin, size_t end)
+{
+    pool_counter *count = context;
+    npi_fetch_add_acq_rel(&count->value, (uint64_t)(end - begin));
+}
+
+static void fail_the_group(void *argument)
+{
+    (void)argument;
+    np_group_fail(np_current_group(), NP_ERR_FAILED);
+}
+
+typedef struct entry {
+    np_executor *executor;
+    pool_counter count;
+    uintptr_t result;
+    np_status fast, loop, plain;
+} entry;
+
+static void enter_fast(void *argument)
+{
+    entry *e = argument;
+    e->fast = np_run_fast(e->executor, 0, fib, 10, &e->result);
+}
+
+static void enter_loop(void *argument)
+{
+    entry *e = argument;
+    e->loop = np_parallel_for(e->executor, 0, 1000, NULL, count_range, &e->count);
+}
+
+static void enter_plain(void *argument)
+{
+    entry *e = argument;
+    e->plain = np_run(e->executor, 0, fail_the_group, NULL);
+}
+
+static void test_what_needs_a_worker_waits_for_one(void **state)
+{
+    (void)state;
+    np_executor *executor = bounded(ONE_BY_ONE, 1, NP_INBOX_FULL_RUN);
+    pool_gate gate = {0};
+    pool_counter count = {0};
+    hold(executor, &gate);
+    fill(executor, &count, 1);
+    entry e = {.executor = executor};
+    void (*enter[])(void *) = {enter_fast, enter_loop, enter_plain};
+    npi_os_thread thread[3];
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(npi_os_thread_start(&thread[i], 0, enter[i], &e), 0);
+    await_waiting(executor, 3);
+    pool_gate_open(&gate);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(npi_os_thread_join(&thread[i]), 0);
+    assert_int_equal(e.fast, NP_OK);
+    assert_int_equal(e.result, 55);
+    assert_int_equal(e.loop, NP_OK);
+    assert_int_equal(npi_load_acquire(&e.count.value), 1000);
+    assert_int_equal(e.plain, NP_ERR_FAILED);
+    pool_destroy_exact(executor, 5, 0);
+}
+
+static void test_in_the_caller_the_group_is_known(void **state)
+{
+    (void)state;
+    np_executor *executor = bounded(ONE_BY_ONE, 1, NP_INBOX_FULL_RUN);
+    pool_gate gate = {0};
+    pool_counter count = {0};
+    np_group *group = NULL;
+    assert_int_equal(np_group_create(NULL, &group), NP_OK);
+    hold(executor, &gate);
+    fill(executor, &count, 1);
+    assert_int_equal(np_group_submit(group, executor, fail_the_group, NULL), NP_OK);
+    assert_int_equal(np_group_pending(group), 0);
+    assert_int_equal(np_group_wait(group), NP_ERR_FAILED);
+    assert_null(np_current_group());
+    assert_int_equal(np_group_destroy(group), NP_OK);
+    pool_gate_open(&gate);
+    pool_destroy_exact(executor, 2, 0);
+}
+
+typedef struct leftover {
+    np_executor *target;
+    pool_counter own, other;
+    uint64_t own_after_join;
+    np_status status;
+} leftover;
+
+static void leave_a_child(void *argument)
+{
+    leftover *l = argument;
+    np_fork(pool_task_count, &l->other);
+}
+
+static void fork_submit_join(void *argument)
+{
+    leftover *l = argument;
+    np_fork(pool_task_count, &l->own);
+    l->status = np_submit(l->target, leave_a_child, l);
+    np_join();
+    l->own_after_join = npi_load_acquire(&l->own.value);
+}
+
+static void test_children_of_a_task_in_the_caller_are_its_own(void **state)
+{
+    (void)state;
+    leftover l = {.target = bounded(ONE_BY_ONE, 1, NP_INBOX_FULL_RUN), .status = NP_ERR_FAILED};
+    np_executor *other = pool_create(ONE_BY_ONE, NULL);
+    pool_gate gate = {0};
+    pool_counter count = {0};
+    hold(l.target, &gate);
+    fill(l.target, &count, 1);
+    assert_int_equal(np_run(other, 0, fork_submit_join, &l), NP_OK);
+    assert_int_equal(l.status, NP_OK);
+    assert_int_equal(l.own_after_join, 1);
+    assert_int_equal(npi_load_acquire(&l.other.value), 1);
+    pool_gate_open(&gate);
+    assert_int_equal(np_executor_destroy(other), NP_OK);
+    pool_destroy_exact(l.target, 2, 0);
 }
 
 enum { SENDERS = 4, EACH = UNIT_SANITIZED ? 300 : 3000, BATCH = 50 };
@@ -260,6 +394,9 @@ int main(void)
         cmocka_unit_test(test_fail),
         cmocka_unit_test(test_run_in_the_caller),
         cmocka_unit_test(test_strict_tasks_do_not_run_in_the_caller),
+        cmocka_unit_test(test_what_needs_a_worker_waits_for_one),
+        cmocka_unit_test(test_in_the_caller_the_group_is_known),
+        cmocka_unit_test(test_children_of_a_task_in_the_caller_are_its_own),
         cmocka_unit_test(test_block),
         cmocka_unit_test(test_shutdown_releases_those_who_wait),
         cmocka_unit_test(test_tasks_of_the_executor_never_wait),
