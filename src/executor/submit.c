@@ -307,8 +307,7 @@ static np_status put_some_with_room(npi_node *node, npi_worker *worker, np_group
 {
     uint32_t places;
     *done = 0;
-    np_status status = find_room(node, worker != NULL, NP_AFFINITY_PREFERRED, group, most,
-                                 &places);
+    np_status status = find_room(node, worker != NULL, NP_AFFINITY_PREFERRED, group, most, &places);
     if (status != NP_OK)
         return status;
     if (places == 0) {
