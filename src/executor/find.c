@@ -156,7 +156,10 @@ bool npi_find_local(npi_worker *worker, npi_task *out)
 {
     npi_inbox *inbox = &worker->node->inbox;
     uint32_t turn = ++worker->tick % TURNS;
-    if (__builtin_expect(turn == 0, 0) && take_from_lanes(worker, worker->node, NPI_MASK_ALL, out))
+    /* By a cursor of its own: the other one goes round the lanes with tasks seen before, and might
+     * be at the same one at every turn, while a lane whose first task nobody has seen waits. */
+    if (__builtin_expect(turn == 0, 0) &&
+        npi_inbox_take(inbox, NPI_MASK_ALL, &worker->turn_cursor, out))
         return true;
     if (__builtin_expect(turn == TURNS / 2, 0) && take_in_turn(worker, out))
         return true;
