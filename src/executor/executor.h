@@ -139,7 +139,7 @@ struct np_worker {
     uint32_t tick;          /* tasks taken; the inbox has its turn every 61 */
     uint32_t lane_cursor;
     uint32_t turn_cursor; /* the same for the inbox's turns */
-    bool flowing; /* the last look at its inbox found something */
+    bool flowing;         /* the last look at its inbox found something */
     uint32_t seat_cursor;
     npi_prey prey;
     uint32_t blocking_depth;
