@@ -308,7 +308,10 @@ bool npi_find_again(npi_worker *worker, npi_task *out)
             return false;
     } else {
         npi_gate gate = ask_gate(worker, node);
-        if (gate == NPI_GATE_SHUT || !take_from_lanes(worker, node, NPI_MASK_PREFERRED, out))
+        /* Aged means long tasks: beside them a search costs nothing, and in 64 of them somebody
+         * nearer would wait long. Asleep: they are theirs (visit_node). */
+        if (gate == NPI_GATE_SHUT || gate == NPI_GATE_AGE || sleeps(node) ||
+            !take_from_lanes(worker, node, NPI_MASK_PREFERRED, out))
             return false;
         (void)count_away(worker, node, prey->tier, reason_of(gate), true, true, out);
     }
