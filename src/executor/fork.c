@@ -243,7 +243,7 @@ static np_status run_and_wait(np_executor *executor, np_node_id node, np_task_fn
     np_group group;
     npi_group_init(&group, false);
     group.quiet = fn == run_fast_root; /* its caller is told by the status */
-    group.on_workers = true; /* fn is to fork */
+    group.on_workers = true;           /* fn is to fork */
     np_submit_options options = {.size = sizeof options, .group = &group};
     options.to_node = node != NP_NODE_ID_NONE;
     options.node = node;
