@@ -136,6 +136,7 @@ static bool child_is_done(npi_worker *worker, void *context)
 static uintptr_t join_stolen(npi_worker *worker)
 {
     npi_child *child = worker->deque.head - 1;
+    NPI_INVARIANT(child != NULL);
     uint32_t state = NPI_CHILD_FRESH;
     /* On failure it is done already; acquire as in child_is_done. Looked at first, because the
      * thief may have this line still, and the swap would fetch it twice. */
