@@ -8,16 +8,20 @@
 #ifndef NPI_BASE_TLS_H
 #define NPI_BASE_TLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NPI_DETAIL_CAPACITY 512
 
 struct np_worker;
 struct np_affinity_scope;
+struct np_group;
 
 typedef struct npi_tls {
     struct np_affinity_scope *scope; /* innermost open affinity scope */
     uint32_t ordinal;                /* 1, 2, ... in order of first use; 0: not given yet */
+    bool in_place;                   /* runs a task in its own submit: executor/submit.c */
+    struct np_group *in_place_group; /* that task's, or NULL */
     int last_errno;
     char detail[NPI_DETAIL_CAPACITY];
 } npi_tls;

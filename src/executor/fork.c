@@ -4,8 +4,8 @@
  *
  * The common case touches nothing shared: while an older child is in sight of thieves, a child is
  * pushed to the private part, popped and called. Shared are the first child, so that a thief finds
- * something, and half of the private ones when a sleeper has asked (hungry); only then is somebody
- * woken.
+ * something, and half of the private ones when somebody has asked (hungry). Whenever something is
+ * shared, one of those who sleep and may take it is woken.
  */
 #include <numaperf/fast.h>
 

@@ -136,21 +136,19 @@ static inline __attribute__((always_inline)) void end(const way *to, npi_node *n
 /* --- a full inbox ------------------------------------------------------------------------------
  */
 
-/* The calling thread runs a task in its own submit: that task waits for room, so that tasks that
- * submit each other do not pile up on its stack. */
-static _Thread_local bool in_place;
-static _Thread_local np_group *in_place_group;
-
 np_group *npi_group_in_place(void)
 {
-    return in_place_group;
+    return npi_tls_self()->in_place_group;
 }
 
+/* A task that runs in a submit waits for room when it submits itself, so that tasks that submit
+ * each other do not pile up on the thread's stack. */
 static bool may_run_here(const np_executor *executor, np_task_affinity kind, const np_group *group)
 {
     const np_executor_options *options = &executor->settings.public_options;
-    return options->inbox_full == NP_INBOX_FULL_RUN && !in_place && kind != NP_AFFINITY_STRICT &&
-           options->steal_policy != NP_STEAL_LOCAL_ONLY && (group == NULL || !group->on_workers);
+    return options->inbox_full == NP_INBOX_FULL_RUN && !npi_tls_self()->in_place &&
+           kind != NP_AFFINITY_STRICT && options->steal_policy != NP_STEAL_LOCAL_ONLY &&
+           (group == NULL || !group->on_workers);
 }
 
 /* Nothing was free. Waits; a worker of another executor has a spare one step in for it meanwhile.
@@ -190,8 +188,9 @@ static np_status find_room(npi_node *node, bool inside, np_task_affinity kind,
 static void run_here(np_task_fn fn, void *argument, np_group *group)
 {
     npi_worker *worker = npi_worker_self();
-    in_place = true;
-    in_place_group = group;
+    npi_tls *self = npi_tls_self();
+    self->in_place = true;
+    self->in_place_group = group;
     if (worker != NULL && worker->frame != NULL) {
         /* Of another executor, inside a task: what this one forks and does not join must not be
          * found by that task's next join. */
@@ -200,8 +199,8 @@ static void run_here(np_task_fn fn, void *argument, np_group *group)
     } else {
         fn(argument);
     }
-    in_place = false;
-    in_place_group = NULL;
+    self->in_place = false;
+    self->in_place_group = NULL;
     if (group != NULL)
         npi_group_end(group);
 }

@@ -85,7 +85,8 @@ void npi_wake_for_child(npi_node *home, npi_worker *self)
 void npi_wake_next(npi_node *node, npi_worker *self, bool bare)
 {
     np_executor *executor = node->executor;
-    /* Partner: the fence of a waker that saw `searching` raised and left the work to us. */
+    /* Partner: the fence in alert, of a waker that saw `searching` raised and left the work to us.
+     */
     npi_fence_seq_cst();
     /* Several may have left us work, each of another kind and place: what lies at one node and
      * finds nobody must not hide what lies at the next. Who is woken looks at all of it again. */
