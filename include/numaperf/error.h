@@ -96,8 +96,8 @@ typedef void (*np_diagnostic_fn)(void *context, np_severity severity, const char
 
 /*
  * Where the library reports what no return value can carry (soft mode fell back, drift was
- * noticed). NULL, the default, means silence. Process-wide; may be changed at any time, and a
- * message under way may still reach the old handler.
+ * noticed). NULL, the default, means silence. Process-wide; may be changed at any time, by one
+ * thread at a time. A message under way may still reach the old handler, with the old context.
  */
 NP_API void np_set_diagnostic_handler(np_diagnostic_fn handler, void *context);
 

@@ -160,8 +160,11 @@ np_status npi_fail_memory(size_t bytes, const char *what)
     return npi_fail(NP_ERR_NO_MEMORY, "no memory: %zu bytes for %s", bytes, what);
 }
 
-/* The handler and its context change together, so readers take both from one published pair. Two
- * slots and a counter: a writer fills the slot that is not in use. Handlers change rarely. */
+/*
+ * The handler and its context change together, so readers take both from one published pair. Two
+ * slots and a number that only grows: the writer fills the slot that is not in use, and a reader
+ * whom two changes have overtaken sees that the number has grown and looks again.
+ */
 static struct {
     np_atomic(np_diagnostic_fn) handler;
     np_atomic(void *) context;
@@ -170,18 +173,25 @@ static np_atomic(uint32_t) diagnostic_current;
 
 void np_set_diagnostic_handler(np_diagnostic_fn handler, void *context)
 {
-    uint32_t next = (npi_load_relaxed(&diagnostic_current) + 1) & 1;
-    npi_store_relaxed(&diagnostic_slots[next].handler, handler);
-    npi_store_relaxed(&diagnostic_slots[next].context, context);
+    uint32_t next = npi_load_relaxed(&diagnostic_current) + 1;
+    /* Release: who reads one of these sees the number that made the slot free (npi_diagnose). */
+    npi_store_release(&diagnostic_slots[next & 1].handler, handler);
+    npi_store_release(&diagnostic_slots[next & 1].context, context);
     /* Pairs with the acquire in npi_diagnose: the slot is filled before it is chosen. */
     npi_store_release(&diagnostic_current, next);
 }
 
 void npi_diagnose(np_severity severity, const char *format, ...)
 {
-    /* Pairs with the release in np_set_diagnostic_handler. */
-    uint32_t current = npi_load_acquire(&diagnostic_current);
-    np_diagnostic_fn handler = npi_load_relaxed(&diagnostic_slots[current].handler);
+    np_diagnostic_fn handler;
+    void *context;
+    uint32_t current;
+    do {
+        /* The three acquires pair with the three releases in np_set_diagnostic_handler. */
+        current = npi_load_acquire(&diagnostic_current);
+        handler = npi_load_acquire(&diagnostic_slots[current & 1].handler);
+        context = npi_load_acquire(&diagnostic_slots[current & 1].context);
+    } while (npi_load_relaxed(&diagnostic_current) != current);
     if (handler == NULL)
         return;
     char message[NPI_DETAIL_CAPACITY];
@@ -189,7 +199,7 @@ void npi_diagnose(np_severity severity, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    handler(npi_load_relaxed(&diagnostic_slots[current].context), severity, message);
+    handler(context, severity, message);
 }
 
 bool npi_options_acceptable(const void *options, size_t given, size_t least, size_t known,

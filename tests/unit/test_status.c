@@ -210,6 +210,48 @@ static void test_diagnostics_leave_the_detail_alone(void **state)
     np_set_diagnostic_handler(NULL, NULL);
 }
 
+/* A handler that knows its own context: a mixed pair would hand it the other one's. */
+static char own_of[2];
+static np_atomic(uint32_t) mixed;
+static np_atomic(uint32_t) changes_over;
+
+static void hear_first(void *context, np_severity severity, const char *message)
+{
+    (void)severity;
+    (void)message;
+    if (context != &own_of[0])
+        (void)npi_fetch_add_relaxed(&mixed, 1u);
+}
+
+static void hear_second(void *context, np_severity severity, const char *message)
+{
+    (void)severity;
+    (void)message;
+    if (context != &own_of[1])
+        (void)npi_fetch_add_relaxed(&mixed, 1u);
+}
+
+static void change_often(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 200000; i++)
+        np_set_diagnostic_handler(i & 1 ? hear_first : hear_second, &own_of[i & 1 ? 0 : 1]);
+    npi_store_release(&changes_over, 1u);
+}
+
+static void test_a_handler_keeps_its_context(void **state)
+{
+    (void)state;
+    npi_os_thread changer;
+    np_set_diagnostic_handler(hear_first, &own_of[0]);
+    assert_int_equal(npi_os_thread_start(&changer, 0, change_often, NULL), 0);
+    while (npi_load_acquire(&changes_over) == 0)
+        npi_diagnose(NP_SEVERITY_INFO, "whose?");
+    npi_os_thread_join(&changer);
+    np_set_diagnostic_handler(NULL, NULL);
+    assert_int_equal(npi_load_relaxed(&mixed), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_each_thread_has_its_own_detail),
         cmocka_unit_test(test_diagnostics_reach_the_handler),
         cmocka_unit_test(test_diagnostics_leave_the_detail_alone),
+        cmocka_unit_test(test_a_handler_keeps_its_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
