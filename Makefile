@@ -17,7 +17,7 @@ product := build/product
 tool    := $(product)/tools/numaperf/numaperf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-quick bench counts counts-update install format format-check lint clean
+.PHONY: help setup build demo test test-quick soak bench counts counts-update install format format-check lint clean
 
 help: ## this list
 	@echo "numaperf: runs work next to its data on NUMA machines"
@@ -45,6 +45,9 @@ test: ## everything: all tests, guests, sanitizers, clang, checks
 
 test-quick: ## the release build's tests, without guests
 	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests quick
+
+soak: ## the campaigns in full, then every mutation; hours
+	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests soak
 
 bench-build: ## build the benchmark's contenders, and say which peers are missing
 	@scripts/setup build bench

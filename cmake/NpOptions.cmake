@@ -8,6 +8,7 @@ option(NP_BUILD_BENCH "Build the benchmarks" OFF)
 option(NP_WERROR "Treat compiler warnings as errors" OFF)
 option(NP_WITH_SMARTCOLS "Use libsmartcols for the tool's tables" ON)
 option(NP_TEST_GUEST "Run tests inside emulated multi-node machines (needs qemu)" ON)
+option(NP_TEST_CAMPAIGNS "Build the model, the simulation, the mutations and the fuzzers" ON)
 
 # A list for -fsanitize=, for instance "address,undefined" or "thread"; empty means none.
 set(NP_SANITIZE "" CACHE STRING "Sanitizers to build with (comma-separated, empty for none)")

@@ -118,6 +118,15 @@ must_configure no_guest -DNP_BUILD_TESTS=ON -DNP_TEST_GUEST=OFF
 guests=$(cd "$work/no_guest" && ctest -N -L guest | sed -n 's/^Total Tests: //p')
 [ "$guests" = 0 ] || complain "no_guest: $guests guest tests"
 
+# The folders come one by one: those that exist are in, or out.
+campaigns=$(cd "$source/tests" && ls -d model sim mutation fuzz machines 2>/dev/null || true)
+must_configure no_campaigns -DNP_BUILD_TESTS=ON -DNP_TEST_CAMPAIGNS=OFF
+for folder in $campaigns; do
+    [ -e "$source/tests/$folder/CMakeLists.txt" ] || continue
+    [ -d "$work/tests/tests/$folder" ] || complain "tests: tests/$folder is not part of the build"
+    [ ! -d "$work/no_campaigns/tests/$folder" ] || complain "no_campaigns: tests/$folder is built"
+done
+
 if ls "$source"/examples/*.c >/dev/null 2>&1; then
     must_configure examples -DNP_BUILD_EXAMPLES=ON
     compiled_with examples '/examples/'
