@@ -8,14 +8,11 @@
 
 #include "topology_help.h"
 
-/* The folder of the fixtures, beside that of this file in the source tree. */
+/* A file of tests/topology. */
 static const char *fixture(const char *name)
 {
     static char path[1024];
-    const char *here = __FILE__;
-    const char *slash = strrchr(here, '/');
-    snprintf(path, sizeof path, "%.*s/../topology/%s", slash == NULL ? 1 : (int)(slash - here),
-             slash == NULL ? "." : here, name);
+    snprintf(path, sizeof path, "%s/%s", NPT_TOPOLOGIES, name);
     return path;
 }
 
