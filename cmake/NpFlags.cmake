@@ -56,6 +56,11 @@ if(NP_SANITIZE)
 endif()
 
 add_library(np_internal INTERFACE)
+if(NP_COVERAGE)
+    # Counted atomically: threads that lose each other's counts would make lines look unreached.
+    target_compile_options(np_internal INTERFACE --coverage -fprofile-update=atomic)
+    target_link_options(np_flags INTERFACE --coverage)
+endif()
 target_compile_definitions(np_internal INTERFACE _GNU_SOURCE NPI_ASSERT_LEVEL=${np_assert_level})
 target_include_directories(np_internal INTERFACE
     "${CMAKE_CURRENT_SOURCE_DIR}/src" "${CMAKE_CURRENT_SOURCE_DIR}/include")

@@ -9,6 +9,7 @@ option(NP_WERROR "Treat compiler warnings as errors" OFF)
 option(NP_WITH_SMARTCOLS "Use libsmartcols for the tool's tables" ON)
 option(NP_TEST_GUEST "Run tests inside emulated multi-node machines (needs qemu)" ON)
 option(NP_TEST_CAMPAIGNS "Build the model, the simulation, the mutations and the fuzzers" ON)
+option(NP_COVERAGE "Count the lines and branches that run, with gcov" OFF)
 
 # A list for -fsanitize=, for instance "address,undefined" or "thread"; empty means none.
 set(NP_SANITIZE "" CACHE STRING "Sanitizers to build with (comma-separated, empty for none)")

@@ -97,6 +97,9 @@ must_configure sanitize -DNP_SANITIZE=address,undefined
 compiled_with sanitize '-fsanitize=address,undefined'
 compiled_with sanitize '-DNPI_ASSERT_LEVEL=3'
 rejected nonsense 'cannot build with -fsanitize=nonsense' -DNP_SANITIZE=nonsense
+must_configure coverage -DNP_COVERAGE=ON
+compiled_with coverage '--coverage'
+compiled_without default '--coverage'
 
 must_configure static_only -DNP_BUILD_SHARED=OFF
 links_not static_only libnumaperf.so
