@@ -105,7 +105,9 @@ extern np_atomic(uint32_t) npi_tsan_fence_word;
 /* Tells the core that this is a wait loop; the only thing a spin may do between two looks. */
 static inline void npi_cpu_relax(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(NPI_MODEL_CPU_RELAX) /* a model lets somebody else run */
+    NPI_MODEL_CPU_RELAX();
+#elif defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ __volatile__("isb" ::: "memory");

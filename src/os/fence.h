@@ -20,15 +20,19 @@
  * A light fence pairs only with heavy ones, and heavy ones with fences of all three kinds.
  *
  * Until npi_os_fences_prepare() has succeeded, after the kernel has refused (too old, or a filter),
- * under ThreadSanitizer, which understands neither, and in a model, both are ordinary sequentially
- * consistent fences.
+ * under ThreadSanitizer, which understands neither, and in a model that does not bring its own,
+ * both are ordinary sequentially consistent fences.
  */
 #ifndef NPI_OS_FENCE_H
 #define NPI_OS_FENCE_H
 
 #include "base/atomic.h"
 
-#if defined(NPI_TSAN) || defined(NP_ATOMIC_MODEL)
+#if defined(NPI_MODEL_FENCES) /* the model's atomics define both */
+
+static inline void npi_os_fences_prepare(void) {}
+
+#elif defined(NPI_TSAN) || defined(NP_ATOMIC_MODEL)
 
 static inline void npi_os_fences_prepare(void) {}
 #define npi_fence_light() npi_fence_seq_cst()
