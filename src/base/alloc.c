@@ -3,10 +3,12 @@
  */
 #include "base/alloc.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hook.h"
 #include "base/status.h"
 
 static void *default_allocate(void *context, size_t bytes, size_t alignment)
@@ -52,7 +54,10 @@ void *npi_alloc(size_t bytes, size_t alignment)
         bytes = 1;
     if (alignment == 0)
         alignment = _Alignof(max_align_t);
+    if (npi_hook_ask(NPI_CALL_ALLOCATE, 0, bytes) != 0)
+        return NULL;
     void *memory = allocator.allocate(allocator.context, bytes, alignment);
+    npi_hook_tell(NPI_CALL_ALLOCATE, (uintptr_t)memory, bytes, memory == NULL ? ENOMEM : 0);
     if (memory != NULL)
         memset(memory, 0, bytes);
     return memory;
@@ -67,8 +72,12 @@ void *npi_alloc_array(size_t count, size_t size, size_t alignment)
 
 void npi_free(void *memory, size_t bytes)
 {
-    if (memory != NULL)
-        allocator.release(allocator.context, memory, bytes == 0 ? 1 : bytes);
+    if (memory == NULL)
+        return;
+    if (bytes == 0)
+        bytes = 1;
+    npi_hook_tell(NPI_CALL_RELEASE, (uintptr_t)memory, bytes, 0);
+    allocator.release(allocator.context, memory, bytes);
 }
 
 void npi_free_array(void *memory, size_t count, size_t size)

@@ -5,9 +5,8 @@
  * the supported machines is exactly np_cpu_set, so sets are handed over as they are. A kernel with
  * more possible CPUs than NP_CPU_SET_CAPACITY answers EINVAL to a query.
  */
-#include <sched.h>
-
 #include "os/call.h"
+#include "os/library.h"
 #include "os/os.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "np_cpu_set is the kernel's mask");
@@ -16,7 +15,7 @@ int npi_os_affinity_get(np_cpu_set *out)
 {
     np_cpu_set set = {{0}};
     /* The kernel writes as many bytes as its own mask has; the rest stays empty. */
-    int error = npi_os_call(SYS_sched_getaffinity, 0, (long)sizeof set.bits,
+    int error = npi_os_call(NPI_CALL_GETAFFINITY, SYS_sched_getaffinity, 0, (long)sizeof set.bits,
                             npi_os_pointer(set.bits), 0, 0, 0, NULL);
     if (error == 0)
         *out = set;
@@ -25,7 +24,7 @@ int npi_os_affinity_get(np_cpu_set *out)
 
 int npi_os_affinity_set(const np_cpu_set *cpus)
 {
-    return npi_os_call(SYS_sched_setaffinity, 0, (long)sizeof cpus->bits,
+    return npi_os_call(NPI_CALL_SETAFFINITY, SYS_sched_setaffinity, 0, (long)sizeof cpus->bits,
                        npi_os_pointer(cpus->bits), 0, 0, 0, NULL);
 }
 
@@ -33,10 +32,7 @@ int npi_os_where(int32_t *cpu, np_node_id *node)
 {
     unsigned on_cpu = 0;
     unsigned on_node = 0;
-    int saved = errno;
-    /* The C library's wrapper reads it from the vDSO, without entering the kernel. */
-    int error = getcpu(&on_cpu, &on_node) != 0 ? errno : 0;
-    errno = saved;
+    int error = npi_library_getcpu(&on_cpu, &on_node);
     if (error != 0)
         return error;
     if (cpu != NULL)

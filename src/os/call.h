@@ -1,5 +1,6 @@
 /*
- * os/call.h - raw system calls that report their errno as a value. Private to src/os.
+ * os/call.h - raw system calls that report their errno as a value, asked before as base/hook.h
+ * says. Private to src/os.
  *
  * The call is made in place where we know how: it then touches neither the C library's code nor
  * errno, which a library call must not disturb anyway, and a wake-up out of cold caches has that
@@ -13,6 +14,8 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/hook.h"
 
 _Static_assert(sizeof(long) == 8 && sizeof(void *) == 8, "written for 64-bit Linux");
 
@@ -58,10 +61,19 @@ static inline long npi_os_call_raw(long number, long a, long b, long c, long d, 
 }
 #endif
 
+/* npi_os_call while a hook is set; apart, so that it is not in the way when none is. */
+int npi_os_call_hooked(npi_call call, long number, const long *arguments, long *result)
+    __attribute__((cold, visibility("hidden")));
+
 /* Returns 0 and, if asked, the call's result; or a positive errno. */
-static inline int npi_os_call(long number, long a, long b, long c, long d, long e, long f,
-                              long *result)
+static inline int npi_os_call(npi_call call, long number, long a, long b, long c, long d, long e,
+                              long f, long *result)
 {
+    /* Relaxed: as in npi_hook_ask. */
+    if (__builtin_expect(npi_load_relaxed(&npi_hook_table) != NULL, 0)) {
+        const long arguments[] = {a, b, c, d, e, f};
+        return npi_os_call_hooked(call, number, arguments, result);
+    }
     long value = npi_os_call_raw(number, a, b, c, d, e, f);
     if ((unsigned long)value > -4096ul) /* the range that the kernel keeps for errors */
         return (int)-value;

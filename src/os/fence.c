@@ -17,7 +17,7 @@ static np_atomic(uint32_t) refused;
 
 static int membarrier(int command)
 {
-    return npi_os_call(SYS_membarrier, command, 0, 0, 0, 0, 0, NULL);
+    return npi_os_call(NPI_CALL_MEMBARRIER, SYS_membarrier, command, 0, 0, 0, 0, 0, NULL);
 }
 
 void npi_os_fences_prepare(void)

@@ -3,11 +3,10 @@
  *
  * The root that stands before /sys and /proc is for tests: it is set before other threads run.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "os/call.h"
+#include "os/library.h"
 #include "os/os.h"
 
 #define PATH_CAPACITY 4096
@@ -41,14 +40,15 @@ static int read_all(int file, char *buffer, size_t capacity, size_t *length)
 {
     size_t used = 0;
     for (;;) {
-        ssize_t got = read(file, buffer + used, capacity - used);
-        if (got < 0 && errno == EINTR)
+        size_t got = 0;
+        int error = npi_library_read(file, buffer + used, capacity - used, &got);
+        if (error == EINTR)
             continue;
-        if (got < 0)
-            return errno;
+        if (error != 0)
+            return error;
         if (got == 0)
             break;
-        used += (size_t)got;
+        used += got;
         if (used == capacity)
             return EFBIG; /* no room for the NUL, so the file is not known to be whole */
     }
@@ -67,16 +67,13 @@ int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *le
     if (error != 0)
         return error;
 
-    int saved = errno;
     size_t used = 0;
-    int file = open(full, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        error = errno;
-    } else {
+    int file = -1;
+    error = npi_library_open(full, &file);
+    if (error == 0) {
         error = read_all(file, buffer, capacity, &used);
-        (void)close(file);
+        npi_library_close(file);
     }
-    errno = saved;
     if (error != 0)
         buffer[0] = '\0';
     if (length != NULL)
@@ -89,21 +86,15 @@ bool npi_os_path_exists(const char *path)
     char full[PATH_CAPACITY];
     if (rooted_path(path, full, sizeof full) != 0)
         return false;
-    int saved = errno;
-    bool exists = access(full, F_OK) == 0;
-    errno = saved;
-    return exists;
+    return npi_library_access(full) == 0;
 }
 
 int npi_os_eventfd_signal(int fd)
 {
     uint64_t one = 1;
-    int saved = errno;
-    ssize_t written;
+    int error;
     do {
-        written = write(fd, &one, sizeof one);
-    } while (written < 0 && errno == EINTR);
-    int error = written < 0 ? errno : 0;
-    errno = saved;
+        error = npi_library_write(fd, &one, sizeof one);
+    } while (error == EINTR);
     return error;
 }

@@ -21,8 +21,9 @@ int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t dea
         limit = &until;
     }
     /* The bitset form takes an absolute deadline; the plain form a relative one. */
-    int error = npi_os_call(SYS_futex, npi_os_pointer(word), FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG,
-                            (long)expected, npi_os_pointer(limit), 0, FUTEX_BITSET_MATCH_ANY, NULL);
+    int error = npi_os_call(NPI_CALL_FUTEX_WAIT, SYS_futex, npi_os_pointer(word),
+                            FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, (long)expected,
+                            npi_os_pointer(limit), 0, FUTEX_BITSET_MATCH_ANY, NULL);
     if (error == ETIMEDOUT)
         return ETIMEDOUT;
     /* Anything else than these means that `word` is not memory of ours. Going on would turn every
@@ -34,6 +35,6 @@ int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t dea
 void npi_os_futex_wake(np_atomic(uint32_t) *word, uint32_t count)
 {
     long most = count > INT32_MAX ? (long)INT32_MAX : (long)count;
-    (void)npi_os_call(SYS_futex, npi_os_pointer(word), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, most, 0, 0,
-                      0, NULL);
+    (void)npi_os_call(NPI_CALL_FUTEX_WAKE, SYS_futex, npi_os_pointer(word),
+                      FUTEX_WAKE | FUTEX_PRIVATE_FLAG, most, 0, 0, 0, NULL);
 }

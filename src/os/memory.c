@@ -5,9 +5,8 @@
  * Nothing here keeps state. The numbers of the policy interface are the kernel's ABI; they are
  * written out because older headers lack some of them.
  */
-#include <sys/mman.h>
-
 #include "os/call.h"
+#include "os/library.h"
 #include "os/os.h"
 
 enum {
@@ -60,29 +59,23 @@ int npi_os_map(size_t bytes, size_t alignment, void **out)
     size_t slack = alignment > page ? alignment - page : 0;
     if (bytes > SIZE_MAX - slack)
         return ENOMEM;
-    int saved = errno;
-    void *mapped = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    int error = mapped == MAP_FAILED ? errno : 0;
+    void *mapped = NULL;
+    int error = npi_library_mmap(bytes + slack, &mapped);
     if (error == 0) {
         char *begin = mapped;
         size_t before = slack == 0 ? 0 : (alignment - (uintptr_t)begin % alignment) % alignment;
         if (before != 0)
-            (void)munmap(begin, before);
+            (void)npi_library_munmap(begin, before);
         if (slack != before)
-            (void)munmap(begin + before + bytes, slack - before);
+            (void)npi_library_munmap(begin + before + bytes, slack - before);
         *out = begin + before;
     }
-    errno = saved;
     return error;
 }
 
 int npi_os_unmap(void *memory, size_t bytes)
 {
-    int saved = errno;
-    int error = munmap(memory, bytes) != 0 ? errno : 0;
-    errno = saved;
-    return error;
+    return npi_library_munmap(memory, bytes);
 }
 
 int npi_os_advise(void *memory, size_t bytes, npi_os_advice advice)
@@ -94,24 +87,24 @@ int npi_os_advise(void *memory, size_t bytes, npi_os_advice advice)
     case NPI_OS_ADVICE_DISCARD: kernel_advice = MADV_DONTNEED; break;
     case NPI_OS_ADVICE_POPULATE: kernel_advice = MADV_POPULATE_WRITE; break;
     }
-    int saved = errno;
     int error;
     do {
-        error = madvise(memory, bytes, kernel_advice) != 0 ? errno : 0;
+        error = npi_library_madvise(memory, bytes, kernel_advice);
     } while (error == EINTR); /* populating is interruptible and resumes where it was */
-    errno = saved;
     return error;
 }
 
 /* Raw calls: the sanitizers replace the C library's wrappers by ones that do nothing. */
 int npi_os_lock_memory(void *memory, size_t bytes)
 {
-    return npi_os_call(SYS_mlock, npi_os_pointer(memory), (long)bytes, 0, 0, 0, 0, NULL);
+    return npi_os_call(NPI_CALL_MLOCK, SYS_mlock, npi_os_pointer(memory), (long)bytes, 0, 0, 0, 0,
+                       NULL);
 }
 
 int npi_os_unlock_memory(void *memory, size_t bytes)
 {
-    return npi_os_call(SYS_munlock, npi_os_pointer(memory), (long)bytes, 0, 0, 0, 0, NULL);
+    return npi_os_call(NPI_CALL_MUNLOCK, SYS_munlock, npi_os_pointer(memory), (long)bytes, 0, 0, 0,
+                       0, NULL);
 }
 
 /* --- placement --------------------------------------------------------------------------- */
@@ -134,7 +127,7 @@ int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const n
      * bound to node 3 would come from node 5 although node 3 is still there. */
     if (takes_nodes)
         mode |= KERNEL_MPOL_STATIC_NODES;
-    return npi_os_call(SYS_mbind, npi_os_pointer(memory), (long)bytes, mode,
+    return npi_os_call(NPI_CALL_MBIND, SYS_mbind, npi_os_pointer(memory), (long)bytes, mode,
                        takes_nodes ? npi_os_pointer(nodes->bits) : 0, takes_nodes ? MASK_BITS : 0,
                        move ? KERNEL_MPOL_MF_MOVE | KERNEL_MPOL_MF_STRICT : 0, NULL);
 }
@@ -144,8 +137,9 @@ int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_se
     int mode = 0;
     npi_node_set found;
     npi_node_set_clear(&found);
-    int error = npi_os_call(SYS_get_mempolicy, npi_os_pointer(&mode), npi_os_pointer(found.bits),
-                            MASK_BITS, npi_os_pointer(address), KERNEL_MPOL_F_ADDR, 0, NULL);
+    int error = npi_os_call(NPI_CALL_GET_MEMPOLICY, SYS_get_mempolicy, npi_os_pointer(&mode),
+                            npi_os_pointer(found.bits), MASK_BITS, npi_os_pointer(address),
+                            KERNEL_MPOL_F_ADDR, 0, NULL);
     if (error != 0)
         return error;
     switch (mode & ~KERNEL_MPOL_MODE_FLAGS) {
@@ -166,16 +160,17 @@ int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_se
 
 int npi_os_page_nodes(void *const *pages, size_t count, int *status)
 {
-    return npi_os_call(SYS_move_pages, 0, (long)count, npi_os_pointer(pages), 0,
-                       npi_os_pointer(status), 0, NULL);
+    return npi_os_call(NPI_CALL_MOVE_PAGES, SYS_move_pages, 0, (long)count, npi_os_pointer(pages),
+                       0, npi_os_pointer(status), 0, NULL);
 }
 
 int npi_os_allowed_nodes(npi_node_set *out)
 {
     npi_node_set found;
     npi_node_set_clear(&found);
-    int error = npi_os_call(SYS_get_mempolicy, 0, npi_os_pointer(found.bits), MASK_BITS, 0,
-                            KERNEL_MPOL_F_MEMS_ALLOWED, 0, NULL);
+    int error = npi_os_call(NPI_CALL_GET_MEMPOLICY, SYS_get_mempolicy, 0,
+                            npi_os_pointer(found.bits), MASK_BITS, 0, KERNEL_MPOL_F_MEMS_ALLOWED, 0,
+                            NULL);
     if (error == 0)
         *out = found;
     return error;

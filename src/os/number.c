@@ -9,10 +9,10 @@
 #include "os/number.h"
 
 #include <limits.h>
-#include <pthread.h>
 #include <stdbool.h>
 
 #include "base/atomic.h"
+#include "os/library.h"
 
 _Static_assert(NPI_NUMBERS_OWN < 64, "own numbers fit one word");
 
@@ -30,7 +30,7 @@ static bool has_key; /* constant after load */
 /* The key's value is the thread's own number plus one. */
 static void at_exit(void *value)
 {
-    if (++rounds < ROUNDS && pthread_setspecific(key, value) == 0)
+    if (++rounds < ROUNDS && npi_library_setspecific(key, value) == 0)
         return;
     npi_number_self = 0;
     /* Release: the thread's past, to the acquire of the next one that gets the number. */
@@ -49,8 +49,8 @@ static void in_child(void)
 __attribute__((constructor)) static void begin(void)
 {
     /* Without a key everybody shares. Without the handler a child's threads share sooner. */
-    has_key = pthread_key_create(&key, at_exit) == 0;
-    (void)pthread_atfork(NULL, NULL, in_child);
+    has_key = npi_library_key_create(&key, at_exit) == 0;
+    (void)npi_library_atfork(in_child);
 }
 
 /* The library may be unloaded while threads that used it go on. */
@@ -80,7 +80,7 @@ uint32_t npi_number_give(void)
 {
     uint32_t number;
     bool own = has_key && rounds < ROUNDS && take_own(&number);
-    if (own && pthread_setspecific(key, (void *)(uintptr_t)(number + 1)) != 0) {
+    if (own && npi_library_setspecific(key, (void *)(uintptr_t)(number + 1)) != 0) {
         (void)npi_fetch_and_acq_rel(&taken, ~(UINT64_C(1) << number));
         own = false;
     }

@@ -7,11 +7,10 @@
  * what any library with threads can support, and in the second nothing but exec is allowed.
  */
 #include <linux/capability.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "os/call.h"
+#include "os/library.h"
 #include "os/os.h"
 
 /* Written only in a child while it has one thread; read by any thread. */
@@ -27,7 +26,7 @@ static void in_child(void)
 __attribute__((constructor)) static void watch_forks(void)
 {
     /* Fails only when there is no memory at load time; then forked children go unnoticed. */
-    (void)pthread_atfork(NULL, NULL, in_child);
+    (void)npi_library_atfork(in_child);
 }
 
 uint32_t npi_os_process_generation(void)
@@ -44,9 +43,7 @@ const char *npi_os_environment(const char *name)
 int npi_os_locked_memory_limit(uint64_t *bytes)
 {
     struct rlimit limit;
-    int saved = errno;
-    int error = getrlimit(RLIMIT_MEMLOCK, &limit) != 0 ? errno : 0;
-    errno = saved;
+    int error = npi_library_getrlimit(RLIMIT_MEMLOCK, &limit);
     if (error == 0)
         *bytes = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : (uint64_t)limit.rlim_cur;
     return error;
@@ -58,8 +55,8 @@ bool npi_os_has_capability(int capability)
         return false;
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
-    if (npi_os_call(SYS_capget, npi_os_pointer(&header), npi_os_pointer(data), 0, 0, 0, 0, NULL) !=
-        0)
+    if (npi_os_call(NPI_CALL_CAPGET, SYS_capget, npi_os_pointer(&header), npi_os_pointer(data), 0,
+                    0, 0, 0, NULL) != 0)
         return false;
     return (data[capability / 32].effective >> (capability % 32)) & 1u;
 }

@@ -6,11 +6,10 @@
  * before the thread exists, so there is no moment in which the new thread could take one.
  */
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 #include "os/call.h"
+#include "os/library.h"
 #include "os/os.h"
 
 /* Room for the worker loop, an error text and a signal frame with the largest register files. */
@@ -52,12 +51,11 @@ static int set_stack_size(pthread_attr_t *attributes, size_t stack_bytes)
 int npi_os_thread_start(npi_os_thread *thread, size_t stack_bytes, npi_os_thread_fn fn,
                         void *argument)
 {
-    int saved = errno;
     thread->fn = fn;
     thread->argument = argument;
 
     pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
+    int error = npi_library_attr_init(&attributes);
     if (error != 0)
         return error;
     error = set_stack_size(&attributes, stack_bytes);
@@ -65,19 +63,18 @@ int npi_os_thread_start(npi_os_thread *thread, size_t stack_bytes, npi_os_thread
         sigset_t mask;
         sigset_t before;
         worker_signal_mask(&mask);
-        error = pthread_sigmask(SIG_SETMASK, &mask, &before);
+        error = npi_library_sigmask(&mask, &before);
         if (error == 0) {
             pthread_t id;
-            error = pthread_create(&id, &attributes, thread_main, thread);
+            error = npi_library_thread_create(&id, &attributes, thread_main, thread);
             if (error == 0) {
                 thread->handle = 0;
                 memcpy(&thread->handle, &id, sizeof id);
             }
-            (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+            npi_library_sigmask_restore(&before);
         }
     }
     (void)pthread_attr_destroy(&attributes);
-    errno = saved;
     return error;
 }
 
@@ -85,7 +82,7 @@ int npi_os_thread_join(npi_os_thread *thread)
 {
     pthread_t id;
     memcpy(&id, &thread->handle, sizeof id);
-    return pthread_join(id, NULL);
+    return npi_library_thread_join(id);
 }
 
 int npi_os_thread_set_name(const char *name)
@@ -94,23 +91,22 @@ int npi_os_thread_set_name(const char *name)
     size_t length = strnlen(name, sizeof kept - 1);
     memcpy(kept, name, length);
     kept[length] = '\0';
-    return pthread_setname_np(pthread_self(), kept);
+    return npi_library_thread_name(kept);
 }
 
 uint64_t npi_os_thread_id(void)
 {
     long id = 0;
-    (void)npi_os_call(SYS_gettid, 0, 0, 0, 0, 0, 0, &id);
+    (void)npi_os_call(NPI_CALL_GETTID, SYS_gettid, 0, 0, 0, 0, 0, 0, &id);
     return (uint64_t)id;
 }
 
 void npi_os_thread_stack(uintptr_t *end, size_t *bytes)
 {
-    int saved = errno;
     pthread_attr_t attributes;
     *end = 0;
     *bytes = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+    if (npi_library_thread_attributes(&attributes) == 0) {
         void *lowest = NULL;
         size_t size = 0;
         if (pthread_attr_getstack(&attributes, &lowest, &size) == 0) {
@@ -119,7 +115,6 @@ void npi_os_thread_stack(uintptr_t *end, size_t *bytes)
         }
         (void)pthread_attr_destroy(&attributes);
     }
-    errno = saved;
 }
 
 size_t npi_os_thread_stack_least(void)

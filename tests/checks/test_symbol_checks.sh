@@ -1,5 +1,5 @@
 #!/bin/sh
-# Goal: object_seams.sh and exported_symbols.sh find what they exist for. Method: small sources are
+# Goal: object_seams.sh, hooked_calls.sh and exported_symbols.sh find what they exist for. Method: small sources are
 # compiled into a made-up library, once good, then with one fault each.
 # usage: test_symbol_checks.sh SOURCE_DIR CC
 set -eu
@@ -47,6 +47,37 @@ seams_reject memory 'int hwloc_x(void); int f(void) { return hwloc_x(); }' hwloc
 seams_reject os 'int usleep(int); int f(void) { return usleep(1); }' usleep
 seams_reject base '#include <stdio.h>\nint f(int i) { return fprintf(stderr, "%d", i); }' fprintf
 seams_reject base 'void abort(void); void f(void) { abort(); }' abort
+
+# The table of base/hook.h must be read wherever something enters the kernel.
+table='extern void *npi_hook_table; int munmap();'
+hooked_accept()
+{
+    object "$1" "$table $2"
+    sh "$checks/hooked_calls.sh" "$root/src/$1/file.o" || complain "rejected in $1: $2"
+}
+hooked_reject()
+{
+    object "$1" "$table $2"
+    if sh "$checks/hooked_calls.sh" "$root/src/$1/file.o" >output; then
+        complain "accepted in $1: $2"
+    elif ! grep -q "^src/$1/file: $3" output; then
+        complain "rejected in $1, but not for '$3': $(cat output)"
+    fi
+}
+case $(uname -m) in
+    aarch64) enter='__asm__ volatile("svc 0")' ;;
+    *) enter='__asm__ volatile("syscall")' ;;
+esac
+hooked_accept os 'int f(void *p) { return npi_hook_table != 0 ? 1 : munmap(p, 8); }'
+hooked_accept os "int f(void) { if (npi_hook_table == 0) $enter; return 0; }"
+hooked_reject os 'int f(void *p) { return munmap(p, 8); }' 'f calls munmap without asking'
+hooked_reject os "int f(void) { $enter; return 0; }" 'f executes a system call without asking'
+hooked_reject os 'int a(void) { return npi_hook_table != 0; } int f(void *p) { return munmap(p, 8); }' \
+    'f calls munmap without asking'
+hooked_reject base 'void *malloc(unsigned long); void *f(void) { return malloc(8); }' \
+    'f calls malloc without asking'
+hooked_reject os 'int shm_open(); int f(void) { return npi_hook_table ? 1 : shm_open(); }' \
+    'calls shm_open, which is in no list'
 
 # library TEXT MAP: links TEXT as a library whose public header declares np_one and np_two.
 mkdir -p include
