@@ -15,7 +15,9 @@
 
 /* The inbox has its turn this often, and so has one sibling's queue, so that nothing there waits
  * for ever behind work that the worker breeds itself. 61: prime, as in Go's scheduler. */
+#if !defined(TURNS) /* a model chooses a small one */
 #define TURNS 61u
+#endif
 
 static bool take_from_lanes(npi_worker *worker, npi_node *node, unsigned kinds, npi_task *out)
 {
@@ -150,7 +152,9 @@ static bool take_in_turn(npi_worker *worker, npi_task *out)
 }
 
 /* How long a worker waits whose lanes have run dry before it looks at them: some 150 ns. */
+#if !defined(DRY_PAUSES) /* a model chooses a small one */
 #define DRY_PAUSES 6u
+#endif
 
 bool npi_find_local(npi_worker *worker, npi_task *out)
 {

@@ -6,7 +6,9 @@
 
 /* A holder keeps the lock for a few instructions, so looking this often usually saves the sleep
  * (about a microsecond; a sleep and its wake cost several). */
+#if !defined(LOCK_SPINS) /* a model chooses a small one */
 #define LOCK_SPINS 50u
+#endif
 
 void npi_lock_slow(npi_lock *lock)
 {

@@ -11,8 +11,10 @@
 
 #include <stdint.h>
 
+#if !defined(NPI_NUMBERS) /* a model chooses small ones */
 #define NPI_NUMBERS     64u
 #define NPI_NUMBERS_OWN 56u
+#endif
 
 /* The calling thread's number plus one; 0: not given yet. */
 extern _Thread_local uint32_t npi_number_self

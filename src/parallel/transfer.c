@@ -13,7 +13,9 @@
 
 /* How often a call looks again before it sleeps: about 2 microseconds. A sleep and its wake cost
  * several times that, and on a worker a spare has to be woken besides. */
+#if !defined(SPINS) /* a model chooses a small one */
 #define SPINS 64u
+#endif
 
 /* One call: what it wants (self.in or self.out) and what it may have to hand out after the lock. */
 typedef struct transfer {

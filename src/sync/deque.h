@@ -48,7 +48,9 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 
+#if !defined(NPI_DEQUE_CAPACITY) /* a model chooses a small one */
 #define NPI_DEQUE_CAPACITY 16384u
+#endif
 
 /* How far a shared child has come. The owner sets it to fresh before it shares the slot. */
 enum { NPI_CHILD_FRESH = 0, NPI_CHILD_AWAITED, NPI_CHILD_DONE };

@@ -31,10 +31,14 @@
 #include "memory/arena.h"
 #include "sync/task.h"
 
-#define NPI_SEGMENT_CELLS     2048u
-#define NPI_SEGMENT_HEADER    64u /* belongs to the pool while the segment is free */
-#define NPI_SEGMENT_BYTES     (NPI_SEGMENT_HEADER + NPI_SEGMENT_CELLS * sizeof(npi_cell))
+#if !defined(NPI_SEGMENT_CELLS) /* a model chooses a small one */
+#define NPI_SEGMENT_CELLS 2048u
+#endif
+#define NPI_SEGMENT_HEADER 64u /* belongs to the pool while the segment is free */
+#define NPI_SEGMENT_BYTES  (NPI_SEGMENT_HEADER + NPI_SEGMENT_CELLS * sizeof(npi_cell))
+#if !defined(NPI_DIRECTORY_ENTRIES) /* a model chooses a small one */
 #define NPI_DIRECTORY_ENTRIES 65536u
+#endif
 /* Cells ahead of those in hand whose lines are asked for: as many tasks as are put or taken while a
  * line comes from another core. */
 #define NPI_QUEUE_AHEAD 24u

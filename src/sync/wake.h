@@ -76,7 +76,9 @@ static inline bool npi_token_is_given(npi_token *token)
 
 /* --- the sleepers of one node -------------------------------------------------------------- */
 
-#define NPI_SLEEPER_WORDS      17u /* of 64 seats: a node's workers and its other seats */
+#if !defined(NPI_SLEEPER_WORDS) /* a model chooses a small number */
+#define NPI_SLEEPER_WORDS 17u   /* of 64 seats: a node's workers and its other seats */
+#endif
 #define NPI_SEATS_PER_NODE_MAX (NPI_SLEEPER_WORDS * 64u)
 #define NPI_SLEEPER_NONE       UINT32_MAX
 

@@ -1,0 +1,177 @@
+/*
+ * model/os.cpp - the system under the model: the futex and the clock of core.cpp, no affinity, no
+ * files; and what the modelled layers need of base and topology, in its simplest form. Threads are
+ * the model's own: whoever wants to start one here gets EAGAIN.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/status.h"
+#include "memory/arena.h"
+#include "model/core.h"
+#include "os/number.h"
+#include "os/os.h"
+#include "topology/topology_internal.h"
+
+namespace np_model
+{
+int futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const site &at);
+void futex_wake(uint32_t *ticket, uint32_t count, const site &at);
+} // namespace np_model
+
+int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t deadline)
+{
+    return np_model::futex_wait(&word->ticket, expected, deadline, NPT_SITE);
+}
+
+void npi_os_futex_wake(np_atomic(uint32_t) *word, uint32_t count)
+{
+    np_model::futex_wake(&word->ticket, count, NPT_SITE);
+}
+
+uint64_t npi_os_now(void)
+{
+    return np_model::now();
+}
+
+uint64_t npi_os_deadline(uint64_t timeout)
+{
+    return timeout >= UINT64_MAX - npi_os_now() ? NPI_NO_DEADLINE : npi_os_now() + timeout;
+}
+
+uint32_t npi_os_process_generation(void)
+{
+    return 1;
+}
+
+int npi_os_eventfd_signal(int)
+{
+    return 0;
+}
+
+int npi_os_thread_start(npi_os_thread *, size_t, npi_os_thread_fn, void *)
+{
+    return EAGAIN;
+}
+
+int npi_os_thread_join(npi_os_thread *)
+{
+    return 0;
+}
+
+uint64_t npi_os_thread_id(void)
+{
+    return np_model::self() + 1;
+}
+
+int npi_os_where(int32_t *, np_node_id *node)
+{
+    *node = 0;
+    return 0;
+}
+
+size_t npi_os_page_size(void)
+{
+    return 4096;
+}
+
+int npi_os_advise(void *, size_t, npi_os_advice)
+{
+    return 0;
+}
+
+uint32_t npi_number_give(void)
+{
+    np_model::fail("a thread of the model has no number", NPT_SITE);
+}
+
+/* One set of these per thread of the model. */
+npi_tls *npi_tls_self(void)
+{
+    static npi_tls all[4];
+    return &all[np_model::self()];
+}
+
+/* --- base ------------------------------------------------------------------------------------- */
+
+void npi_assert_failed(const char *condition, const char *file, int line)
+{
+    np_model::fail(condition, np_model::site{"assertion", file, (unsigned)line});
+}
+
+np_status npi_fail(np_status status, const char *, ...)
+{
+    return status;
+}
+
+np_status npi_fail_errno(np_status status, int, const char *, const char *, ...)
+{
+    return status;
+}
+
+np_status npi_fail_more(np_status status, const char *, ...)
+{
+    return status;
+}
+
+np_status npi_fail_memory(size_t, const char *)
+{
+    return NP_ERR_NO_MEMORY;
+}
+
+void npi_diagnose(np_severity, const char *, ...) {}
+
+bool npi_options_acceptable(const void *, size_t, size_t, size_t, const char *)
+{
+    return true;
+}
+
+void npi_options_copy(void *to, size_t known, const void *from, size_t given)
+{
+    memcpy(to, from, known < given ? known : given);
+}
+
+const char *np_status_name(np_status)
+{
+    return "";
+}
+
+const char *np_error_detail(void)
+{
+    return "";
+}
+
+void *npi_alloc(size_t bytes, size_t)
+{
+    return np_model::allocate(bytes);
+}
+
+void npi_free(void *memory, size_t bytes)
+{
+    if (memory != NULL)
+        np_model::give_back(memory, bytes);
+}
+
+/* --- memory: segments come from the real pool, pieces from the model ---------------------------
+ */
+
+void npi_arena_init(npi_arena *, np_node_id, bool) {}
+
+void *npi_arena_alloc(npi_arena *, size_t bytes, size_t)
+{
+    return np_model::allocate(bytes);
+}
+
+/* --- topology: every node is as far from every other one -------------------------------------- */
+
+np_tier npi_topology_node_tier_at(const np_topology *, np_node_index a, np_node_index b)
+{
+    return a == b ? NP_TIER_NODE : NP_TIER_REMOTE;
+}
+
+bool npi_topology_is_virtual(const np_topology *)
+{
+    return true;
+}
