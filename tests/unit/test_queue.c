@@ -72,11 +72,19 @@ static void test_empty(void **state)
     drop(f);
 }
 
-static void fill_and_drain(uint64_t first)
+/* `before`: so many plain tasks go through it first. Two cells of a copied argument meet the end of
+ * a segment or not depending on that: four cells for three tasks divide one evenly. */
+static void fill_and_drain(uint64_t first, unsigned before)
 {
     enum { TASKS = 20000 };
     fixture *f = make(first);
     npi_task task;
+    for (unsigned i = 0; i < before; i++) {
+        npi_task plain = numbered(0);
+        assert_int_equal(npi_queue_put(&f->queue, &plain, 1), 1);
+        assert_true(npi_queue_take(&f->queue, &task));
+        expect(&task, 0);
+    }
     for (unsigned round = 0; round < 3; round++) {
         for (uint64_t i = 0; i < TASKS; i++) {
             npi_task next = numbered(i);
@@ -89,7 +97,7 @@ static void fill_and_drain(uint64_t first)
         }
         assert_false(npi_queue_take(&f->queue, &task));
         assert_int_equal(npi_queue_depth(&f->queue), 0);
-        assert_int_equal(npi_queue_accepted(&f->queue), (round + 1) * TASKS);
+        assert_int_equal(npi_queue_accepted(&f->queue), before + (round + 1) * TASKS);
     }
     npi_segment_usage usage;
     npi_segment_pool_get_usage(&f->pool, &usage);
@@ -101,14 +109,21 @@ static void fill_and_drain(uint64_t first)
 static void test_order_across_segments(void **state)
 {
     (void)state;
-    fill_and_drain(0);
+    fill_and_drain(0, 0);
 }
 
 static void test_numbers_near_the_end(void **state)
 {
     (void)state;
     /* The numbers pass 2^64 in the middle of the first round. */
-    fill_and_drain((uint64_t)0 - 4 * NPI_SEGMENT_CELLS);
+    fill_and_drain((uint64_t)0 - 4 * NPI_SEGMENT_CELLS, 0);
+}
+
+static void test_copies_do_not_straddle_segments(void **state)
+{
+    (void)state;
+    for (unsigned before = 1; before < 4; before++)
+        fill_and_drain(0, before);
 }
 
 static void test_lock_step(void **state)
@@ -223,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_order_across_segments),
         cmocka_unit_test(test_numbers_near_the_end),
+        cmocka_unit_test(test_copies_do_not_straddle_segments),
         cmocka_unit_test(test_lock_step),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_one_producer_many_consumers),
