@@ -1,7 +1,7 @@
 # The everyday commands; CMake does the work. `make help` lists them.
 #
 # Variables: PREFIX, DESTDIR (install); JOBS (parallel jobs); FILES (demo); PRESET (build);
-# RECORD (bench), RESULT (goals).
+# RECORD (bench, mutations), RESULT (goals).
 SHELL   := /bin/sh
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX  ?= /usr/local
@@ -17,7 +17,7 @@ product := build/product
 tool    := $(product)/tools/numaperf/numaperf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-quick soak bench counts counts-update install format format-check lint clean
+.PHONY: help setup build demo test test-quick soak mutations bench counts counts-update install format format-check lint clean
 
 help: ## this list
 	@echo "numaperf: runs work next to its data on NUMA machines"
@@ -48,6 +48,10 @@ test-quick: ## the release build's tests, without guests
 
 soak: ## the campaigns in full, then every mutation; hours
 	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests soak
+
+mutations: ## plant every known bug and demand that the tests find it (RECORD=file.md keeps the table)
+	@scripts/setup build test
+	@tests/mutation/mutate.py --jobs $(JOBS) --results $(or $(RECORD),build/mutation/results.md)
 
 bench-build: ## build the benchmark's contenders, and say which peers are missing
 	@scripts/setup build bench

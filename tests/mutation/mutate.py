@@ -39,7 +39,7 @@ HERE = Path(__file__).resolve().parent
 
 PLAIN = ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DNP_ASSERT_LEVEL=3"]
 SANITIZED = ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_FLAGS_DEBUG=-O1 -g",
-             "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g"]
+             "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g", "-DNP_TEST_CAMPAIGNS=OFF"]
 # tool: (scratch build, how it is configured, how its programs are started)
 TOOLS = {
     "unit": ("plain", PLAIN, []),
