@@ -191,7 +191,8 @@ void npi_snapshot_fill_closeness(np_topology *topology, const npi_machine *machi
         topology->distance_source = machine->distance_source;
     } else {
         assume_matrix(topology);
-        if (machine->distance_count > 0)
+        /* One node is as near to itself as can be, whatever the table says. */
+        if (machine->distance_count > 0 && topology->node_count > 1)
             npi_diagnose(NP_SEVERITY_WARNING, "%s", topology->note);
     }
     uint32_t nearest_pair = find_nearest_pair(topology);

@@ -50,7 +50,10 @@ static np_status fail_hwloc(const char *call)
 
 static np_status load(hwloc_topology_t source)
 {
-    unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED | WITHOUT_EXTRAS | WITHOUT_MOVING;
+    unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED | WITHOUT_EXTRAS;
+    /* hwloc takes the same flag to mean that recorded answers of cpuid may not be read either. */
+    if (npi_os_environment("HWLOC_CPUID_PATH") == NULL)
+        flags |= WITHOUT_MOVING;
     /* Said outright where it is known, so that a stray HWLOC_THISSYSTEM does not decide it. */
     if (!hwloc_is_redirected())
         flags |= HWLOC_TOPOLOGY_FLAG_IS_THISSYSTEM;

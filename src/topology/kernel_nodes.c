@@ -64,21 +64,77 @@ static np_status add_missing_nodes(const char *root, const np_cpu_set *online, n
     return NP_OK;
 }
 
-/* Gives every CPU the node whose list names it. Without a single readable list nothing changes. */
-static void assign_cpus(const char *root, const np_cpu_set *online, npi_machine *machine)
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Reads the kernel's mask format, hexadecimal words of 32 bits with the highest first, from its
+ * end.
+ */
+static bool read_mask(const char *path, np_cpu_set *out)
+{
+    npi_whole_file file;
+    if (npi_whole_file_read(path, FILE_MOST, &file) != 0)
+        return false;
+    int32_t bit = 0;
+    bool good = false;
+    np_cpu_set_clear(out);
+    for (size_t i = file.length; i-- > 0;) {
+        char c = file.text[i];
+        int digit = hex_digit(c);
+        if (c == ',' || (c == '\n' && !good))
+            continue;
+        good = digit >= 0;
+        for (int place = 0; place < 4 && good; place++, bit++) {
+            if ((digit >> place & 1) != 0)
+                good = np_cpu_set_add(out, bit);
+        }
+        if (!good)
+            break;
+    }
+    npi_whole_file_release(&file);
+    return good;
+}
+
+/* The CPUs of a node: its list, or the mask, which kernels before 2.6.29 had alone. */
+static bool read_node_cpus(const char *root, np_node_id id, np_cpu_set *out)
 {
     char path[PATH_CAPACITY];
+    node_path(path, root, id, "cpulist");
+    if (read_list(path, out))
+        return true;
+    node_path(path, root, id, "cpumap");
+    return read_mask(path, out);
+}
+
+/*
+ * Gives every CPU the node whose list names it. A CPU that no list names is in no node, unless the
+ * list of the node where the source saw it cannot be read.
+ */
+static void assign_cpus(const char *root, const np_cpu_set *online, npi_machine *machine)
+{
     np_cpu_set cpus;
-    bool forgotten = false;
+    np_cpu_set unreadable; /* of node ids */
+    np_cpu_set_clear(&unreadable);
+    /* What the source said gives way to every claim, and is told from one by its weight. */
+    for (uint32_t i = 0; i < machine->cpu_count; i++)
+        machine->cpus[i].claim_weight = UINT32_MAX;
     for (int32_t id = np_cpu_set_first(online); id != NP_CPU_NONE;
          id = np_cpu_set_next(online, id)) {
-        node_path(path, root, id, "cpulist");
-        if (npi_machine_find_node(machine, id) == NULL || !read_list(path, &cpus))
+        if (npi_machine_find_node(machine, id) == NULL)
             continue;
-        for (uint32_t i = 0; i < machine->cpu_count && !forgotten; i++)
-            machine->cpus[i].node = NP_NODE_ID_NONE;
-        forgotten = true;
-        npi_machine_claim(machine, id, &cpus, false);
+        if (read_node_cpus(root, id, &cpus))
+            npi_machine_claim(machine, id, &cpus, false);
+        else
+            (void)np_cpu_set_add(&unreadable, id);
+    }
+    for (uint32_t i = 0; i < machine->cpu_count; i++) {
+        npi_machine_cpu *cpu = &machine->cpus[i];
+        if (cpu->claim_weight == UINT32_MAX && !np_cpu_set_contains(&unreadable, cpu->node))
+            cpu->node = NP_NODE_ID_NONE;
     }
 }
 
@@ -131,12 +187,29 @@ static np_status read_distances(const char *root, const np_cpu_set *online, npi_
     return NP_OK;
 }
 
+/* Kernels before 2.6.24 have no list of nodes: only nodes that are online have a folder. */
+static bool find_node_folders(const char *root, np_cpu_set *online)
+{
+    char path[PATH_CAPACITY];
+    np_cpu_set_clear(online);
+    snprintf(path, sizeof path, "%s" NODES, root);
+    if (!npi_os_path_exists(path))
+        return false;
+    for (np_node_id id = 0; id < (np_node_id)NPI_NODE_LIMIT; id++) {
+        node_path(path, root, id, "");
+        if (npi_os_path_exists(path))
+            (void)np_cpu_set_add(online, id);
+    }
+    return !np_cpu_set_is_empty(online);
+}
+
 np_status npi_kernel_nodes_apply(npi_machine *machine, const char *root, bool complete)
 {
     char path[PATH_CAPACITY];
     np_cpu_set online; /* of node ids: the files have the same format and fewer numbers */
     snprintf(path, sizeof path, "%s" NODES "/online", root);
-    if (!read_list(path, &online) || np_cpu_set_is_empty(&online))
+    if ((!read_list(path, &online) || np_cpu_set_is_empty(&online)) &&
+        !find_node_folders(root, &online))
         return NP_OK;
     np_status status = complete ? add_missing_nodes(root, &online, machine) : NP_OK;
     if (status != NP_OK)

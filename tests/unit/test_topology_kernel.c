@@ -94,6 +94,45 @@ static void the_kernel_decides_which_node_a_cpu_is_in(void **state)
         assert_int_equal(machine.cpus[i].node, expected[i]);
 }
 
+/* Kernels before 2.6.29 have the masks alone, and before 2.6.24 no list of nodes. */
+static void an_old_kernel_says_it_in_masks(void **state)
+{
+    (void)state;
+    add_cpus(40);
+    add_node(0);
+    add_node(3);
+    node_file(0, "cpumap", "00000000,00000000,ffff000f\n");
+    node_file(3, "cpumap", "00000000,00000080,00000000\n");
+    assert_int_equal(npi_kernel_nodes_apply(&machine, "", true), NP_OK);
+    assert_int_equal(machine.cpus[3].node, 0);
+    assert_int_equal(machine.cpus[4].node, NP_NODE_ID_NONE);
+    assert_int_equal(machine.cpus[31].node, 0);
+    assert_int_equal(machine.cpus[32].node, NP_NODE_ID_NONE);
+    assert_int_equal(machine.cpus[39].node, 3);
+    /* A mask that is not understood says nothing. */
+    node_file(3, "cpumap", "00000000,0000g080,00000000\n");
+    assert_int_equal(npi_kernel_nodes_apply(&machine, "", true), NP_OK);
+    assert_int_equal(machine.cpus[39].node, 3);
+    assert_int_equal(machine.cpus[31].node, 0);
+}
+
+/* One unreadable list does not take the CPUs away from its node. */
+static void an_unreadable_list_changes_nothing_for_its_node(void **state)
+{
+    (void)state;
+    add_cpus(4);
+    add_node(0);
+    add_node(1);
+    machine.cpus[1].node = 1;
+    machine.cpus[2].node = 1;
+    online("0-1\n");
+    node_file(0, "cpulist", "0,2\n");
+    assert_int_equal(npi_kernel_nodes_apply(&machine, "", true), NP_OK);
+    const np_node_id expected[] = {0, 1, 0, NP_NODE_ID_NONE};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(machine.cpus[i].node, expected[i]);
+}
+
 static void missing_nodes_are_added(void **state)
 {
     (void)state;
@@ -250,6 +289,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_ROOT(without_files_nothing_changes),
         WITH_ROOT(the_kernel_decides_which_node_a_cpu_is_in),
+        WITH_ROOT(an_old_kernel_says_it_in_masks),
+        WITH_ROOT(an_unreadable_list_changes_nothing_for_its_node),
         WITH_ROOT(missing_nodes_are_added),
         WITH_ROOT(an_incomplete_machine_stays_so),
         WITH_ROOT(columns_stand_for_the_online_nodes),
