@@ -1,0 +1,221 @@
+/*
+ * os_place.c - where fibres may run and do run, and the files, variables and eventfds of the
+ * simulated system.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sim_internal.h"
+#include "topology/topology_internal.h"
+
+/* --- CPUs ----------------------------------------------------------------------------------------
+ */
+
+static void both(const np_cpu_set *a, const np_cpu_set *b, np_cpu_set *out)
+{
+    for (size_t i = 0; i < sizeof out->bits / sizeof out->bits[0]; i++)
+        out->bits[i] = a->bits[i] & b->bits[i];
+}
+
+static void move_to(npt_fibre *fibre, int32_t cpu)
+{
+    fibre->cpu = cpu;
+    int32_t node = cpu >= 0 ? npt_sim.cpu_node[cpu] : -1;
+    fibre->node = node >= 0 ? (uint32_t)node : 0;
+}
+
+/* To one of the CPUs it may use, by the seed; it stays where it is if that is one of them and
+ * `stays`. */
+static void find_place(npt_fibre *fibre, bool stays)
+{
+    npt_machine *m = &npt_sim;
+    np_cpu_set usable;
+    both(&fibre->cpus, &m->allowed, &usable);
+    uint32_t count = np_cpu_set_count(&usable);
+    if (count == 0 || (stays && fibre->cpu >= 0 && np_cpu_set_contains(&usable, fibre->cpu)))
+        return;
+    uint64_t nth = npt_below(&m->random, count);
+    for (uint32_t cpu = 0; cpu < m->cpu_slots; cpu++)
+        if (np_cpu_set_contains(&usable, (int32_t)cpu) && nth-- == 0)
+            move_to(fibre, (int32_t)cpu);
+}
+
+void npt_place_begin(void)
+{
+    npt_sim.numbers_taken = 0;
+    npt_sim.sharers = 0;
+    npt_sim.ordinals = 0;
+}
+
+void npt_place_fibre(npt_fibre *fibre)
+{
+    fibre->cpus = npt_sim.allowed;
+    fibre->cpu = -1;
+    find_place(fibre, false);
+}
+
+void npt_place_migrate(npt_fibre *fibre)
+{
+    find_place(fibre, false);
+}
+
+int npi_os_affinity_get(np_cpu_set *out)
+{
+    npt_call(150);
+    both(&npt_sim.self->cpus, &npt_sim.allowed, out);
+    return 0;
+}
+
+int npi_os_affinity_set(const np_cpu_set *cpus)
+{
+    npt_machine *m = &npt_sim;
+    npt_call(1500);
+    if (npt_fault_happens(NPT_AFFINITY))
+        return npt_below(&m->fault_random, 2) == 0 ? EPERM : EINVAL;
+    np_cpu_set usable;
+    both(cpus, &m->allowed, &usable);
+    if (np_cpu_set_count(&usable) == 0)
+        return EINVAL;
+    m->self->cpus = usable;
+    find_place(m->self, true);
+    return 0;
+}
+
+int npi_os_where(int32_t *cpu, np_node_id *node)
+{
+    npt_machine *m = &npt_sim;
+    npt_point(20);
+    const npt_fibre *self = m->self;
+    if (cpu != NULL)
+        *cpu = self->cpu;
+    if (node != NULL)
+        *node = npi_topology_node(m->topology, self->node)->id;
+    return 0;
+}
+
+void sim_allow_cpus(const np_cpu_set *cpus)
+{
+    npt_machine *m = &npt_sim;
+    npt_call(1000);
+    npt_event("the machine now allows # CPUs", np_cpu_set_count(cpus), 0, 0);
+    m->allowed = *cpus;
+    for (uint32_t i = 0; i < m->count; i++) {
+        npt_fibre *fibre = m->fibres[i];
+        np_cpu_set usable;
+        both(&fibre->cpus, cpus, &usable);
+        if (np_cpu_set_count(&usable) == 0)
+            fibre->cpus = *cpus;
+        else
+            fibre->cpus = usable; /* what was lost stays lost, as with CPUs that go offline */
+        find_place(fibre, true);
+    }
+}
+
+/* --- files, variables, eventfds -----------------------------------------------------------------
+ */
+
+#define PAIRS    32u
+#define EVENTFDS 32u
+#define EVENTFD0 1000000
+
+typedef struct pair {
+    const char *name, *value;
+} pair;
+
+static pair files[PAIRS], variables[PAIRS];
+static uint64_t eventfds[EVENTFDS];
+static int eventfd_count;
+
+void npt_files_begin(void)
+{
+    memset(files, 0, sizeof files);
+    memset(variables, 0, sizeof variables);
+    memset(eventfds, 0, sizeof eventfds);
+    eventfd_count = 0;
+}
+
+static void set(pair *pairs, const char *name, const char *value)
+{
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        if (pairs[i].name != NULL && strcmp(pairs[i].name, name) != 0)
+            continue;
+        pairs[i] = (pair){name, value};
+        return;
+    }
+    npt_fail("too many files or variables", 0, 0, 0);
+}
+
+static const char *get(const pair *pairs, const char *name)
+{
+    for (uint32_t i = 0; i < PAIRS && pairs[i].name != NULL; i++)
+        if (strcmp(pairs[i].name, name) == 0)
+            return pairs[i].value;
+    return NULL;
+}
+
+void sim_set_file(const char *path, const char *text)
+{
+    set(files, path, text);
+}
+
+void sim_set_environment(const char *name, const char *value)
+{
+    set(variables, name, value);
+}
+
+const char *npi_os_environment(const char *name)
+{
+    return get(variables, name);
+}
+
+int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *length)
+{
+    if (capacity == 0)
+        return EINVAL;
+    buffer[0] = '\0';
+    if (length != NULL)
+        *length = 0;
+    npt_call(3000);
+    const char *text = get(files, path);
+    if (text == NULL)
+        return ENOENT;
+    size_t bytes = strlen(text);
+    if (bytes >= capacity)
+        return EFBIG;
+    memcpy(buffer, text, bytes + 1);
+    if (length != NULL)
+        *length = bytes;
+    return 0;
+}
+
+int npi_os_set_root(const char *given)
+{
+    return given == NULL ? 0 : ENOSYS;
+}
+
+bool npi_os_path_exists(const char *path)
+{
+    return get(files, path) != NULL;
+}
+
+int sim_eventfd(void)
+{
+    if (eventfd_count == (int)EVENTFDS)
+        npt_fail("too many eventfds", 0, 0, 0);
+    return EVENTFD0 + eventfd_count++;
+}
+
+uint64_t sim_eventfd_value(int fd)
+{
+    return eventfds[fd - EVENTFD0];
+}
+
+int npi_os_eventfd_signal(int fd)
+{
+    npt_call(500);
+    if (fd < EVENTFD0 || fd >= EVENTFD0 + eventfd_count)
+        return EBADF;
+    eventfds[fd - EVENTFD0]++;
+    npt_event("signals eventfd #", (uint64_t)(fd - EVENTFD0), 0, 0);
+    return 0;
+}
