@@ -17,7 +17,7 @@ product := build/product
 tool    := $(product)/tools/numaperf/numaperf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-quick soak mutations bench counts counts-update install format format-check lint clean
+.PHONY: help setup build demo test test-quick soak mutations coverage bench counts counts-update install format format-check lint clean
 
 help: ## this list
 	@echo "numaperf: runs work next to its data on NUMA machines"
@@ -52,6 +52,10 @@ soak: ## the campaigns in full, then every mutation; hours
 mutations: ## plant every known bug and demand that the tests find it (RECORD=file.md keeps the table)
 	@scripts/setup build test
 	@tests/mutation/mutate.py --jobs $(JOBS) --results $(or $(RECORD),build/mutation/results.md)
+
+coverage: ## which lines and branches of src the tests reach, with limits
+	@scripts/setup build test
+	@JOBS=$(JOBS) scripts/coverage
 
 bench-build: ## build the benchmark's contenders, and say which peers are missing
 	@scripts/setup build bench

@@ -7,7 +7,7 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 # ThreadSanitizer's runtime cannot map its shadow when the kernel randomises addresses too widely
 # (vm.mmap_rnd_bits above 28 with older compilers). Find out now whether a plain program starts, and
 # otherwise whether it starts with randomisation off.
-set(NP_TEST_LAUNCHER "")
+set(NP_TEST_LAUNCHER ${CMAKE_CROSSCOMPILING_EMULATOR})
 if(NP_SANITIZE)
     set(np_probe "${PROJECT_BINARY_DIR}/sanitizer_probe")
     file(WRITE "${np_probe}.c" "int main(void) { return 0; }\n")
@@ -42,6 +42,13 @@ set(NP_TEST_ENVIRONMENT
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
     "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp")
 
+# Children of tests leave by _exit(), which forgets what was counted. Where every system call is
+# forbidden, so is writing that down.
+set(NP_COVERAGE_NOT_IN test_no_system_call)
+if(NP_COVERAGE)
+    add_library(np_coverage_leave OBJECT "${PROJECT_SOURCE_DIR}/tests/coverage/leave.c")
+endif()
+
 # np_test(NAME name COMMAND … LABELS … [TIMEOUT s] [SERIAL] [ENVIRONMENT …])
 # Exit code 77 means skipped; the reason is the test's output.
 function(np_test)
@@ -65,6 +72,10 @@ function(np_program_test kind file)
     add_executable(${stem} "${file}")
     target_link_libraries(${stem} PRIVATE
         np_internal numaperf_static PkgConfig::CMOCKA PkgConfig::HWLOC Threads::Threads)
+    if(TARGET np_coverage_leave AND NOT stem IN_LIST NP_COVERAGE_NOT_IN)
+        target_link_libraries(${stem} PRIVATE np_coverage_leave)
+        target_link_options(${stem} PRIVATE LINKER:--wrap=_exit)
+    endif()
     np_test(NAME ${kind}.${stem} COMMAND ${NP_TEST_LAUNCHER} "$<TARGET_FILE:${stem}>" LABELS ${kind}
         ${ARGN})
 endfunction()
