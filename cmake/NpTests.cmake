@@ -41,6 +41,9 @@ set(NP_TEST_ENVIRONMENT
     "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:check_initialization_order=1:detect_stack_use_after_return=1:abort_on_error=0"
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
     "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp")
+if(CMAKE_CROSSCOMPILING)
+    list(APPEND NP_TEST_ENVIRONMENT "NP_TEST_EMULATED=1")
+endif()
 
 # Children of tests leave by _exit(), which forgets what was counted. Where every system call is
 # forbidden, so is writing that down.

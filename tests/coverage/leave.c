@@ -1,7 +1,7 @@
 /*
- * Linked into the test programs of the preset `coverage`, in front of _exit(): a child process that a
- * test forks leaves by _exit(), and what it reached, mostly answers to a refusing kernel, would not be
- * counted. Not in programs whose children forbid themselves every system call.
+ * Linked into the test programs of the preset `coverage`, in front of _exit(): a child process that
+ * a test forks leaves by _exit(), and what it reached, mostly answers to a refusing kernel, would
+ * not be counted. Not in programs whose children forbid themselves every system call.
  */
 #include <stdatomic.h>
 

@@ -105,6 +105,8 @@ static void test_a_system_that_maps_no_more_gives_null(void **state)
     (void)state;
     if (UNIT_SANITIZED)
         UNIT_SKIP("the sanitizer's shadow is far above any limit on address space");
+    if (unit_is_emulated())
+        UNIT_SKIP("the emulator does not apply limits on address space");
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
     npi_arena arena;
@@ -275,6 +277,8 @@ static void test_the_last_given_segment_comes_first(void **state)
 static void test_trim_gives_pages_back_and_keeps_addresses(void **state)
 {
     (void)state;
+    if (unit_is_emulated())
+        UNIT_SKIP("the emulator does not know move_pages");
     enum { COUNT = 10, KEEP = 3 };
     npi_arena arena;
     npi_segment_pool pool;

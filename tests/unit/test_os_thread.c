@@ -82,6 +82,8 @@ static void test_asynchronous_signals_are_blocked(void **state)
         /* The kernel never blocks these two; the C library keeps those below SIGRTMIN. */
         if (number == SIGKILL || number == SIGSTOP || (number >= 32 && number < SIGRTMIN))
             continue;
+        if (number >= SIGRTMAX - 1 && unit_is_emulated())
+            continue; /* the emulator keeps them for itself */
         bool open = false;
         for (size_t i = 0; i < sizeof open_signals / sizeof open_signals[0]; i++)
             open = open || open_signals[i] == number;

@@ -26,6 +26,12 @@
         skip();                                 \
     } while (0)
 
+/* qemu-user runs programs for another processor, and answers many system calls by itself. */
+static inline bool unit_is_emulated(void)
+{
+    return getenv("NP_TEST_EMULATED") != NULL;
+}
+
 #if defined(__SANITIZE_ADDRESS__) || defined(NPI_TSAN)
 #define UNIT_SANITIZED 1
 #elif defined(__has_feature)
