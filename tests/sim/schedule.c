@@ -254,19 +254,18 @@ static void account(void)
         npt_fail("no end: # us of virtual time", npt_beat.now / 1000, 0, 0);
 }
 
-static void switch_to(npt_fibre *next)
+/* `ready_again`: the running fibre could go on. (Or it waits, or is among the ready ones again.) */
+static void switch_to(npt_fibre *next, bool ready_again)
 {
     npt_machine *m = &npt_sim;
     npt_fibre *before = m->self;
     m->switches++;
     npt_leave_fibre(before);
     before->clock = npt_beat.now;
-    if (before->state == NPT_READY)
+    if (ready_again)
         add_ready(before);
     m->self = next;
-    if (timed() && next->clock > npt_beat.now)
-        npt_beat.now = next->clock;
-    else if (timed())
+    if (timed())
         npt_beat.now = next->clock;
     npt_enter_fibre(next);
     npt_context_switch(&before->context, &next->context, before->state == NPT_DONE);
@@ -294,7 +293,7 @@ static void go_elsewhere(void)
     }
     npt_fibre *next = choose(false);
     if (next != m->self) {
-        switch_to(next);
+        switch_to(next, false);
     } else {
         npt_enter_fibre(next);
         if (timed())
@@ -428,7 +427,7 @@ void npt_turn(void)
         change_priority();
     npt_fibre *next = choose(true);
     if (next != m->self)
-        switch_to(next);
+        switch_to(next, true);
     plan_choice();
     refuel();
 }
@@ -454,7 +453,7 @@ void npt_relax(void)
             npt_fence_everybody();
             npt_beat.now += 40;
             if (ready_count > 0)
-                go_elsewhere();
+                switch_to(choose(false), true);
             return;
         }
         npt_hurry();
