@@ -290,7 +290,7 @@ NP_API NP_MUST_USE np_status np_executor_shutdown_within(np_executor *executor, 
  * Shuts down (without a deadline) if that has not been done, and frees everything; threads inside
  * np_worker_run() come back first. Every other call on the executor must have returned, a submit
  * whose task has already run included. NULL is accepted. In a forked child it only frees.
- * NP_ERR_FROM_WORKER, nothing changed, from a task of this executor.
+ * NP_ERR_FROM_WORKER, nothing changed, from a task of this executor, forked or not.
  */
 NP_API np_status np_executor_destroy(np_executor *executor);
 

@@ -120,6 +120,7 @@ static void tell_about_soft(np_executor *executor)
 static np_status start_workers(np_executor *executor)
 {
     npi_os_fences_prepare(); /* before anybody can sleep or submit */
+    npi_orphans_watch();
     np_status status = NP_OK;
     uint32_t started = 0;
     for (; started < executor->regular_count && status == NP_OK; started++)

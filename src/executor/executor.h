@@ -261,6 +261,23 @@ static inline npi_worker *npi_node_seat(npi_node *node, uint32_t seat)
 /* NP_ERR_INVALID_ARGUMENT for NULL, NP_ERR_FORKED in a forked child. */
 np_status npi_executor_check(const np_executor *executor);
 
+/* --- forked.c: a worker that forks ---------------------------------------------------------- */
+
+/* The executor was made before this process was forked. */
+bool npi_executor_is_forked(const np_executor *executor);
+/* Before there are workers: orphans will be known as such. */
+void npi_orphans_watch(void);
+
+/* Inside a task, or in a wait inside one: is this the copy of a worker in a forked child, where
+ * nobody else is left? Such a one runs what it has begun to its end, waits for nothing, takes
+ * nothing, and touches no lock that others had. */
+static inline bool npi_worker_is_orphan(const npi_worker *worker)
+{
+    /* Relaxed: while one of its tasks runs an executor does not stop, so it was this thread that
+     * raised it, in the child (forked.c). */
+    return npi_load_relaxed(&worker->executor->stopping) != 0;
+}
+
 /* All seats: the bound of np_current_worker_index(). */
 uint32_t npi_executor_seat_count(const np_executor *executor);
 
@@ -389,7 +406,8 @@ npi_found npi_worker_search(npi_worker *worker, npi_until_fn until, void *contex
 void npi_worker_run_found(npi_worker *worker, npi_found found, npi_work *work);
 /* Works until `until`; the body of every worker thread. */
 void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context);
-/* Helps until `until` or the deadline; false: the deadline. For waits inside tasks. */
+/* Helps until `until` or the deadline; false: the deadline, or it is an orphan. For waits inside
+ * tasks. */
 bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline,
                      bool alone);
 /* The seat's thread goes: what its queue still holds must not be stranded. */

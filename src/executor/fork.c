@@ -132,7 +132,8 @@ static bool child_is_done(npi_worker *worker, void *context)
     return npi_load_acquire(&child->state) == NPI_CHILD_DONE;
 }
 
-/* The youngest child, which was stolen. Returns its result, if it has one. */
+/* The youngest child, which was stolen. Returns its result, if it has one. An orphan has nobody to
+ * wait for: it goes on as if the child were done. */
 static uintptr_t join_stolen(npi_worker *worker)
 {
     npi_child *child = worker->deque.head - 1;
@@ -147,7 +148,8 @@ static uintptr_t join_stolen(npi_worker *worker)
         /* What the thief forked is part of what we wait for: take that back first (leapfrogging,
          * Wagner and Calder 1993), as long as the stack allows (npi_worker_help). */
         while (npi_os_stack_here() >= worker->deep && thief != NULL && thief != worker &&
-               !child_is_done(worker, child) && npi_find_child_of(worker, thief, &work))
+               !npi_worker_is_orphan(worker) && !child_is_done(worker, child) &&
+               npi_find_child_of(worker, thief, &work))
             npi_run_stolen_child(worker, work.child, work.owner);
         (void)npi_worker_help(worker, child_is_done, child, NPI_NO_DEADLINE, false);
     }

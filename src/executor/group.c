@@ -84,6 +84,8 @@ static uint64_t count_of(uint64_t word)
 
 uint64_t npi_group_last_look(np_group *group)
 {
+    if (group->process != npi_os_process_generation())
+        return 0;
     /* Through the lock: the task that ended last may still be inside its unlock. */
     npi_lock_acquire(&group->lock);
     uint64_t pending = count_of(npi_load_acquire(&group->word));
@@ -95,12 +97,10 @@ np_status np_group_destroy(np_group *group)
 {
     if (group == NULL)
         return NP_OK;
-    if (group->process == npi_os_process_generation()) {
-        uint64_t pending = npi_group_last_look(group);
-        if (pending != 0)
-            return npi_fail(NP_ERR_BUSY, "np_group_destroy: %llu tasks of the group have not ended",
-                            (unsigned long long)pending);
-    }
+    uint64_t pending = npi_group_last_look(group);
+    if (pending != 0)
+        return npi_fail(NP_ERR_BUSY, "np_group_destroy: %llu tasks of the group have not ended",
+                        (unsigned long long)pending);
     for (group_notice *notice = group->notices; notice != NULL;) {
         group_notice *next = notice->next;
         npi_free(notice, sizeof *notice);
@@ -168,15 +168,14 @@ static void tell_everybody(group_waiter *waiter, group_notice *notice, npi_worke
     }
 }
 
-/* Lowers the count by `tasks`, the last of which may have been awaited. */
-static void lower(np_group *group, uint64_t tasks, npi_worker *worker)
+/* The last `tasks`, which somebody awaits. */
+static __attribute__((noinline)) void lower_last(np_group *group, uint64_t tasks,
+                                                 npi_worker *worker)
 {
-    uint64_t word = npi_load_relaxed(&group->word);
-    while (word != (OBSERVED | tasks)) {
-        /* Release: this task's effects, to whoever acquires the zero; acquire: for the one who
-         * makes it zero and tells others. */
-        if (npi_cas_acq_rel(&group->word, &word, word - tasks))
-            return;
+    if (group->process != npi_os_process_generation()) {
+        /* The lock may be held by a thread that is gone, like those who wait. */
+        (void)npi_fetch_sub_acq_rel(&group->word, tasks);
+        return;
     }
     npi_lock_acquire(&group->lock);
     group_waiter *waiters = NULL;
@@ -191,6 +190,19 @@ static void lower(np_group *group, uint64_t tasks, npi_worker *worker)
     npi_lock_release(&group->lock);
     /* The group may be gone. */
     tell_everybody(waiters, notices, worker);
+}
+
+/* Lowers the count by `tasks`, the last of which may have been awaited. */
+static void lower(np_group *group, uint64_t tasks, npi_worker *worker)
+{
+    uint64_t word = npi_load_relaxed(&group->word);
+    while (word != (OBSERVED | tasks)) {
+        /* Release: this task's effects, to whoever acquires the zero; acquire: for the one who
+         * makes it zero and tells others. */
+        if (npi_cas_acq_rel(&group->word, &word, word - tasks))
+            return;
+    }
+    lower_last(group, tasks, worker);
 }
 
 void npi_group_end(np_group *group)
@@ -305,6 +317,11 @@ static np_status wait_on_worker(np_group *group, npi_worker *worker, uint64_t de
     bool in_time = true;
     if (enter(group, &waiter)) {
         in_time = npi_worker_help(worker, told, &waiter, deadline, alone);
+        if (npi_worker_is_orphan(worker)) {
+            if (alone)
+                np_blocking_end();
+            return check(group);
+        }
         if (!in_time && !withdraw(group, &waiter)) {
             in_time = true;
             (void)npi_worker_help(worker, told, &waiter, NPI_NO_DEADLINE, true);
@@ -330,6 +347,8 @@ static np_status wait_until(np_group *group, uint64_t deadline)
     if (npi_load_acquire(&group->word) == 0)
         return np_group_outcome(group);
     npi_worker *worker = npi_worker_self();
+    if (worker != NULL && npi_worker_is_orphan(worker))
+        worker = NULL; /* the group is this process's own: others of its threads will end it */
     return worker != NULL ? wait_on_worker(group, worker, deadline) : wait_outside(group, deadline);
 }
 

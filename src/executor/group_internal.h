@@ -26,7 +26,8 @@ struct np_group {
 
 /* A group in the caller's memory, which must stay until npi_group_last_look() has returned 0. */
 void npi_group_init(np_group *group, bool isolated);
-/* Tasks not ended. Zero, and nobody submits any more: no task will touch the group again. */
+/* Tasks not ended; 0 for a group from before a fork. Zero, and nobody submits any more: no task
+ * will touch the group again. */
 uint64_t npi_group_last_look(np_group *group);
 /* Submitter, before the task is findable. False: the group is cancelled, nothing was counted. */
 bool npi_group_begin(np_group *group, uint64_t tasks);

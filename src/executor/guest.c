@@ -150,6 +150,8 @@ np_status np_worker_run(np_executor *executor, np_node_id node, np_leave *leave)
         status = connect(leave, worker);
         if (status == NP_OK) {
             work(worker, leave);
+            if (npi_executor_is_forked(executor))
+                return npi_executor_check(executor);
             disconnect(leave);
         }
         leave_seat(worker);

@@ -47,7 +47,7 @@ bool npi_executor_is_quiescent(np_executor *executor)
 
 void npi_idle_check(np_executor *executor)
 {
-    if (!npi_executor_is_quiescent(executor))
+    if (npi_executor_is_forked(executor) || !npi_executor_is_quiescent(executor))
         return;
     /* Asked again under the lock: an answer from before a waiter came is none for that waiter. It
      * may have submitted since, having been told by somebody else that all was quiet. */

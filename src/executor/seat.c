@@ -123,7 +123,7 @@ void npi_seat_hook(npi_worker *worker, bool start)
 {
     const np_executor_options *options = &worker->executor->settings.public_options;
     np_worker_hook hook = start ? options->on_worker_start : options->on_worker_stop;
-    if (hook == NULL)
+    if (hook == NULL || npi_executor_is_forked(worker->executor))
         return;
     np_worker_info info;
     npi_seat_info(worker, &info);

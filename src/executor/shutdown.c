@@ -115,6 +115,8 @@ static np_status shutdown_until(np_executor *executor, uint64_t deadline,
     status = npi_idle_wait(executor, deadline);
     if (status == NP_ERR_TIMEOUT)
         status = give_up(executor, result);
+    if (npi_executor_is_forked(executor))
+        return npi_executor_check(executor); /* by a discard callback; only the parent goes on */
     if (status == NP_OK)
         stop(executor);
     return status;
@@ -138,7 +140,11 @@ np_status np_executor_destroy(np_executor *executor)
     if (executor == NULL)
         return NP_OK;
     /* In a forked child there are no workers: only memory is left to give back. */
-    if (executor->process == npi_os_process_generation()) {
+    if (npi_executor_is_forked(executor)) {
+        if (npi_worker_of(executor) != NULL)
+            return npi_fail(NP_ERR_FROM_WORKER, "the process was forked inside a task, which would "
+                                                "return into the executor's memory");
+    } else {
         np_status status = np_executor_shutdown(executor);
         if (status != NP_OK)
             return status;

@@ -45,7 +45,8 @@ static void spare_main(void *argument)
         if (npi_load_relaxed(&worker->seat_state) == NPI_SEAT_ACTIVE) {
             npi_worker_loop(worker, retiring_or_stopping, NULL);
             npi_worker_leave(worker);
-            (void)retire(worker);
+            if (!npi_executor_is_forked(executor))
+                (void)retire(worker);
         } else if (retire(worker)) {
             /* EMPTY before it sleeps, however it came here: activate() gives no token to a seat
              * that is RETIRING, for that one is still at work. */

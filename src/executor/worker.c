@@ -261,6 +261,8 @@ static bool help(npi_worker *worker, npi_until_fn until, void *context, uint64_t
 {
     npi_work work;
     while (!until(worker, context)) {
+        if (npi_worker_is_orphan(worker))
+            return false;
         if (deadline != NPI_NO_DEADLINE && npi_os_now() >= deadline)
             return until(worker, context);
         npi_found found = NPI_FOUND_NOTHING;
@@ -300,6 +302,8 @@ static bool help_deep_down(npi_worker *worker, npi_until_fn until, void *context
 bool npi_worker_help(npi_worker *worker, npi_until_fn until, void *context, uint64_t deadline,
                      bool alone)
 {
+    if (npi_worker_is_orphan(worker))
+        return until(worker, context);
     /* Its own children first: shared, so that it can take the oldest itself and others help. They
      * stay shared, whatever runs on top of them (npi_deque_reclaim). */
     if (npi_share_children(worker, UINT32_MAX) != 0)
@@ -314,6 +318,8 @@ void npi_worker_leave(npi_worker *worker)
 {
     NPI_INVARIANT(npi_deque_is_empty(&worker->deque));
     set_activity(worker, NPI_WORKER_ABSENT);
+    if (npi_executor_is_forked(worker->executor))
+        return;
     /* What it submitted to its own queue stays findable for its siblings; somebody must look. */
     if (!npi_queue_is_empty(&worker->queue))
         npi_wake_for_task(worker->node, NP_AFFINITY_PREFERRED, worker);

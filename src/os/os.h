@@ -79,6 +79,10 @@ size_t npi_os_thread_stack_least(void);
 /* Which process this is: changes in a forked child. 0 is never returned. Cheap (no system call). */
 uint32_t npi_os_process_generation(void);
 
+/* What a forked child does first, on its only thread, after its generation has changed. One
+ * function for the process, for good; later calls replace it. */
+void npi_os_at_fork(void (*in_child)(void));
+
 /* --- the calling thread's place ---------------------------------------------------------- */
 
 int npi_os_affinity_get(np_cpu_set *out);

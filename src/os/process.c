@@ -16,11 +16,24 @@
 /* Written only in a child while it has one thread; read by any thread. */
 static np_atomic(uint32_t) generation = 1;
 
+/* npi_os_at_fork; written by any thread, always with the same function. */
+typedef void (*fork_fn)(void);
+static np_atomic(fork_fn) at_fork;
+
 static void in_child(void)
 {
     /* Relaxed: the child has no other thread yet. */
     uint32_t next = npi_load_relaxed(&generation) + 1u;
     npi_store_relaxed(&generation, next != 0 ? next : 1u);
+    fork_fn then = npi_load_relaxed(&at_fork);
+    if (then != NULL)
+        then();
+}
+
+void npi_os_at_fork(void (*then)(void))
+{
+    /* Relaxed: a thread that forks an executor's process has learned of the executor. */
+    npi_store_relaxed(&at_fork, then);
 }
 
 __attribute__((constructor)) static void watch_forks(void)
