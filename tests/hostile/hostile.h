@@ -26,8 +26,21 @@ static unsigned long hostile_amount = 1;
 static inline void hostile_begin(int argc, char **argv, unsigned long usual)
 {
     hostile_amount = argc > 1 ? strtoul(argv[1], NULL, 10) : usual;
+    if (UNIT_SANITIZED)
+        hostile_amount /= 8;
     if (hostile_amount == 0)
         hostile_amount = 1;
+}
+
+/* ThreadSanitizer takes what a child's only thread does for a race with its parent's threads. */
+static inline bool hostile_forks_confuse(void)
+{
+#if defined(NPI_TSAN)
+    printf("skipped: ThreadSanitizer sees races between a forked child and its parent's threads\n");
+    return true;
+#else
+    return false;
+#endif
 }
 
 static inline void hostile_counted(const char *what, unsigned long number)

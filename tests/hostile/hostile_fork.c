@@ -201,6 +201,8 @@ int main(int argc, char **argv)
         return CHILD_PASSED;
     self = argv[0];
     hostile_begin(argc, argv, 40);
+    if (hostile_forks_confuse())
+        return CHILD_SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_under_load),

@@ -379,6 +379,8 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "exec") == 0)
         return CHILD_PASSED;
     hostile_begin(argc, argv, 6);
+    if (hostile_forks_confuse())
+        return CHILD_SKIPPED;
     parent = getpid();
     ran = hostile_shared(sizeof *ran);
     (void)atexit(leave_a_mark);
