@@ -136,7 +136,7 @@ static void begin_fibre(void)
     npt_fibre *self = npt_sim.self;
     npt_event("begins", 0, 0, 0);
     self->fn(self->argument);
-    npt_settle();
+    npt_call(100);
     npt_numbers_end(self);
     npt_event("ends", 0, 0, 0);
     npt_exit();
@@ -202,7 +202,7 @@ static void thin_out(uint32_t *one_in, uint64_t *random, bool steady)
 static void choose_by_seed(const sim_config *config, uint64_t seed)
 {
     static const uint8_t means[] = {1, 3, 10, 30, 100, 250};
-    static const uint8_t drains[] = {1, 3, 10, 40};
+    static const uint8_t drains[] = {1, 4, 16, 200};
     npt_machine *m = &npt_sim;
     m->seed = seed;
     m->random = npt_seeded(seed, 1);
@@ -363,7 +363,7 @@ uint64_t sim_now(void)
 
 void sim_work(uint64_t ns)
 {
-    npt_settle(); /* no store stays in its buffer so long */
+    npt_call(0); /* no store stays in its buffer so long */
     npt_event("works # ns", ns, 0, 0);
     npt_wait(NPT_DELAYED, npt_beat.now + ns);
 }

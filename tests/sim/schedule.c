@@ -437,10 +437,10 @@ void npt_call(uint64_t cost)
     npt_machine *m = &npt_sim;
     if (!m->running || m->in_hook)
         return;
-    npt_settle();
     if (m->schedule == SIM_RANDOM && npt_below(&m->random, 2) == 0)
         npt_hurry();
     npt_point(cost);
+    npt_settle(); /* the kernel's own locked operations empty the buffer, not the way to them */
 }
 
 void npt_relax(void)
@@ -475,7 +475,7 @@ void npt_schedule_begin(void)
                                                 : (uint32_t)npt_below(&m->random, 8);
         if (changes > 8)
             changes = 8;
-        uint64_t length = UINT64_C(1) << (8 + npt_below(&m->random, 8));
+        uint64_t length = UINT64_C(1) << (5 + npt_below(&m->random, 11));
         for (uint32_t i = 0; i < changes; i++) { /* kept with the first one last */
             uint64_t at = 1 + npt_below(&m->random, length);
             uint32_t place = i;
