@@ -140,6 +140,12 @@ uint32_t npi_os_process_generation(void)
     return 1;
 }
 
+/* The simulated process is never forked. */
+void npi_os_at_fork(void (*in_child)(void))
+{
+    (void)in_child;
+}
+
 int npi_os_locked_memory_limit(uint64_t *bytes)
 {
     *bytes = UINT64_MAX;
