@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "sim_internal.h"
+#include "topology/topology_internal.h"
 
 /* --- store buffers -----------------------------------------------------------------------------
  */
@@ -183,11 +184,19 @@ static line *line_of(uintptr_t number)
     return &lines[at];
 }
 
-static uint64_t way(const npt_machine *m, uint32_t from_fibre)
+static uint64_t way(const npt_machine *m, uint32_t from)
 {
-    uint32_t from = m->fibres[from_fibre]->node, to = m->self->node;
+    uint32_t to = m->self->node;
     uint32_t distance = m->distances[to * m->node_count + from];
     return NEAR_NS + (from == to || distance <= 10 ? 0 : (uint64_t)(distance - 10) * UNIT_NS);
+}
+
+void sim_read_memory(np_node_id home, size_t bytes)
+{
+    np_node_index from = npi_topology_node_index(npt_sim.topology, home);
+    uint64_t lines_read = (bytes + 63) / 64;
+    /* Hardware fetches some lines ahead. */
+    npt_call(lines_read * way(&npt_sim, from) / 4);
 }
 
 void npt_far(const volatile void *p, bool writes)
@@ -202,7 +211,7 @@ void npt_far(const volatile void *p, bool writes)
     bool here = at->writer == self->id ||
                 (self->cache->number[place] == number && self->cache->writes[place] == at->writes);
     if (at->writer != OWNER_NO && (!here || (writes && (at->shared || at->writer != self->id))))
-        npt_beat.now += way(m, at->writer);
+        npt_beat.now += way(m, m->fibres[at->writer]->node);
     if (writes) {
         at->writer = self->id;
         at->writes++;

@@ -75,10 +75,16 @@ static void format_address(char *out, size_t bytes, uintptr_t address)
         }
     }
     for (uint32_t i = 0; i < m->count; i++) {
+        if ((uintptr_t)m->fibres[i]->token == address) {
+            snprintf(out, bytes, "the token of %s", m->fibres[i]->name);
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < m->count; i++) {
         const npt_stack *stack = m->fibres[i]->context.stack;
         uintptr_t base = (uintptr_t)stack->base;
         if (address >= base && address < base + stack->bytes) {
-            snprintf(out, bytes, "a word on the stack of %s", m->fibres[i]->name);
+            snprintf(out, bytes, "a word of %s", m->fibres[i]->name);
             return;
         }
     }
@@ -90,12 +96,14 @@ void npt_format(char *out, size_t bytes, const char *text, const uint64_t *numbe
     size_t used = 0;
     unsigned next = 0;
     for (; *text != '\0' && used + 1 < bytes; text++) {
-        if ((*text != '#' && *text != '@') || next == 3) {
+        if ((*text != '#' && *text != '@' && *text != '~') || next == 3) {
             out[used++] = *text;
             continue;
         }
         if (*text == '#')
             snprintf(out + used, bytes - used, "%llu", (unsigned long long)numbers[next++]);
+        else if (*text == '~')
+            snprintf(out + used, bytes - used, "%s", npt_sim.fibres[numbers[next++]]->name);
         else
             format_address(out + used, bytes - used, (uintptr_t)numbers[next++]);
         used += strlen(out + used);

@@ -83,7 +83,7 @@ static void wake(npt_fibre *fibre)
     npt_machine *m = &npt_sim;
     npt_futex_forget(fibre);
     fibre->result = 0;
-    npt_event("wakes thread #, on @", fibre->id, (uintptr_t)fibre->address, 0);
+    npt_event("wakes ~, on @", fibre->id, (uintptr_t)fibre->address, 0);
     if (npt_fault_happens(NPT_DELAYED_WAKE)) {
         fibre->state = NPT_DELAYED;
         fibre->stamp++;

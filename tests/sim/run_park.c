@@ -92,11 +92,65 @@ static void scenario(void *argument)
     sim_check_ok(np_executor_destroy(w.executor));
 }
 
+/* --- in order ------------------------------------------------------------------------------------
+ */
+
+typedef struct short_story {
+    np_executor_options options;
+    way how;
+} short_story;
+
+/* The worker has just run something and is on its way to sleep when the next task comes. */
+static void tell(void *argument)
+{
+    const short_story *story = argument;
+    world w = {.node_count = 1};
+    np_topology *topology = sim_topology();
+    w.nodes[0] = np_topology_node_id(topology, 0);
+    sim_check_ok(np_executor_create(topology, &story->options, &w.executor));
+    np_topology_destroy(topology);
+    sim_check_ok(np_group_create(NULL, &w.group));
+    uint32_t expected = bring(&w, BY_NODE);
+    sim_check_ok(np_group_wait(w.group));
+    sim_explore_from();
+    expected += bring(&w, story->how);
+    sim_check_ok(np_group_wait(w.group));
+    sim_explore_to();
+    sim_check(w.ran == expected, "# tasks ran of #", w.ran, expected);
+    sim_check_ok(np_group_destroy(w.group));
+    sim_check_ok(np_executor_destroy(w.executor));
+}
+
 #define OPTIONS(...) (&(np_executor_options){.size = sizeof(np_executor_options), __VA_ARGS__})
 
 int main(int argc, char **argv)
 {
+    short_story stories[] = {
+        {{.size = sizeof(np_executor_options), .spin_ns = NP_SPIN_NONE}, BY_NODE},
+        {{.size = sizeof(np_executor_options), .spin_ns = NP_SPIN_NONE}, BY_TASK},
+        {{.size = sizeof(np_executor_options), .spin_ns = NP_SPIN_NONE}, BY_FORK},
+    };
     const sim_case cases[] = {
+        {.name = "submit to one who goes to sleep",
+         .scenario = tell,
+         .argument = &stories[0],
+         .share = 500,
+         .config = {.machine = "numa:1 core:1 pu:1",
+                    .schedule = SIM_EXPLORE,
+                    .store_buffers = true,
+                    .explore_deviations = 3}},
+        {.name = "a task submits with two workers",
+         .scenario = tell,
+         .argument = &stories[1],
+         .config = {.machine = "numa:1 core:2 pu:1",
+                    .schedule = SIM_EXPLORE,
+                    .store_buffers = true}},
+        {.name = "a task forks with two workers",
+         .scenario = tell,
+         .argument = &stories[2],
+         .config = {.machine = "numa:1 core:2 pu:1",
+                    .schedule = SIM_EXPLORE,
+                    .store_buffers = true}},
         {.name = "one worker",
          .scenario = scenario,
          .argument = OPTIONS(.spin_ns = NP_SPIN_NONE),

@@ -151,6 +151,8 @@ void sim_name_address(const volatile void *address, const char *name);
 /* Virtual time, and the time a task takes: other fibres run meanwhile. */
 uint64_t sim_now(void);
 void sim_work(uint64_t ns);
+/* The time it takes to read so much of a node's memory: more from farther away. */
+void sim_read_memory(np_node_id home, size_t bytes);
 /* A scheduling point. */
 void sim_yield(void);
 /* A number below `bound`, by the seed. */

@@ -87,7 +87,8 @@ typedef struct npt_fibre {
     /* Its store buffer, oldest first, in a ring. */
     npt_pending pending[NPT_BUFFER];
     uint32_t pending_first, pending_count;
-    struct npt_cache *cache; /* distance: the lines it has */
+    struct npt_cache *cache;    /* distance: the lines it has */
+    const volatile void *token; /* it last parked on */
 } npt_fibre;
 
 typedef struct npt_machine {

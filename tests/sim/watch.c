@@ -41,6 +41,8 @@ void __wrap_npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worke
 
 bool __wrap_npi_token_wait(npi_token *token, uint64_t deadline)
 {
+    if (npt_sim.running)
+        npt_sim.self->token = token;
     npt_event("parks", 0, 0, 0);
     bool given = __real_npi_token_wait(token, deadline);
     npt_event(given ? "goes on: token" : "goes on: the time is over", 0, 0, 0);
