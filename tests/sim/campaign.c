@@ -48,9 +48,9 @@ static void report_failure(const char *message, uint64_t seed, uint64_t runs, bo
            m->buffers ? ", with store buffers" : "");
     sim_print_history((size_t)number_of("EVENTS", SHOWN));
     if (in_order)
-        printf("replay: %s %llu %s\n", program, (unsigned long long)runs, current->name);
+        printf("replay: %s %llu '%s'\n", program, (unsigned long long)runs, current->name);
     else
-        printf("replay: SEED=%llu %s 1 %s\n", (unsigned long long)seed, program, current->name);
+        printf("replay: SEED=%llu %s 1 '%s'\n", (unsigned long long)seed, program, current->name);
     fflush(stdout);
 }
 

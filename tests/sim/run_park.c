@@ -111,8 +111,8 @@ static void tell(void *argument)
     np_topology_destroy(topology);
     sim_check_ok(np_group_create(NULL, &w.group));
     uint32_t expected = bring(&w, BY_NODE);
-    sim_check_ok(np_group_wait(w.group));
     sim_explore_from();
+    sim_check_ok(np_group_wait(w.group));
     expected += bring(&w, story->how);
     sim_check_ok(np_group_wait(w.group));
     sim_explore_to();
@@ -138,14 +138,23 @@ int main(int argc, char **argv)
          .config = {.machine = "numa:1 core:1 pu:1",
                     .schedule = SIM_EXPLORE,
                     .store_buffers = true,
+                    .explore_deviations = 2}},
+        {.name = "submit to one who goes to sleep, three deviations",
+         .scenario = tell,
+         .argument = &stories[0],
+         .config = {.machine = "numa:1 core:1 pu:1",
+                    .schedule = SIM_EXPLORE,
+                    .store_buffers = true,
                     .explore_deviations = 3}},
         {.name = "a task submits with two workers",
+         .share = 50,
          .scenario = tell,
          .argument = &stories[1],
          .config = {.machine = "numa:1 core:2 pu:1",
                     .schedule = SIM_EXPLORE,
                     .store_buffers = true}},
         {.name = "a task forks with two workers",
+         .share = 200,
          .scenario = tell,
          .argument = &stories[2],
          .config = {.machine = "numa:1 core:2 pu:1",
