@@ -137,13 +137,16 @@ static uintptr_t run_part(np_worker *worker, uintptr_t argument)
 /*
  * Quietly: somebody awake is known to come, so nobody is woken, and no fence makes sure that the
  * last of those who look sees it: if they have just gone to sleep, this worker does it alone. That
- * is why only a short rest is offered in this way.
+ * is why only a short rest is offered in this way, and none together with older children of the
+ * task, which may be long: what is shared is shared oldest first.
  */
 static void make_offer(run *r, part *far, bool quietly)
 {
     r->shared = true;
     r->expected = false;
-    if (quietly && npi_deque_push(&r->worker->deque, run_part, NULL, (uintptr_t)far))
+    npi_deque *deque = &r->worker->deque;
+    if (quietly && npi_deque_private(deque) == 0 &&
+        npi_deque_push(deque, run_part, NULL, (uintptr_t)far))
         (void)npi_share_children(r->worker, UINT32_MAX);
     else
         np_fast_fork(r->worker, run_part, (uintptr_t)far);

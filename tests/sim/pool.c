@@ -38,7 +38,8 @@ int pool_report(int argc, char **argv, const pool_seen *needed)
     return missing;
 }
 
-/* --- the executor ------------------------------------------------------------------------------ */
+/* --- the executor ------------------------------------------------------------------------------
+ */
 
 /* By fibre number in the run; small, given by pool_sender_is. Fibres share real thread-locals. */
 #define FIBRES 256u
@@ -195,7 +196,8 @@ void pool_close(sim_pool *pool)
     pool_check_ledger(pool);
 }
 
-/* --- jobs --------------------------------------------------------------------------------------- */
+/* --- jobs ---------------------------------------------------------------------------------------
+ */
 
 static uint32_t node_slot(const sim_pool *pool, np_node_id node)
 {
@@ -242,8 +244,8 @@ static void check_order(const sim_job *job)
         return;
     uint32_t *started =
         &job->pool->started[job->sender][node_slot(job->pool, job->home)][job->affinity];
-    sim_check(job->order > *started, "job #: number # of its lane runs after number #",
-              job->number, job->order, *started);
+    sim_check(job->order > *started, "job #: number # of its lane runs after number #", job->number,
+              job->order, *started);
     *started = job->order;
 }
 

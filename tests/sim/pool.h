@@ -10,6 +10,8 @@
 #ifndef NPT_SIM_POOL_H
 #define NPT_SIM_POOL_H
 
+#include <numaperf/fast.h>
+
 #include "executor/executor.h"
 #include "sim.h"
 
@@ -99,39 +101,42 @@ void pool_join(sim_thread *thread);
 sim_thread *pool_watch(sim_pool *pool, uint32_t rounds);
 /* One look: nothing is in motion, so nobody may sleep beside work that it may run. */
 void pool_look(sim_pool *pool);
+/* Children with this function are a task's own, not what a loop offers. */
+void pool_fast_body(np_fast_fn fn);
 /* Nothing happens in an idle executor. */
 void pool_check_idle(sim_pool *pool);
 
-/* --- what was exercised ------------------------------------------------------------------------ */
+/* --- what was exercised ------------------------------------------------------------------------
+ */
 
 /* One list: X(name, words). Counted over all runs of the process. */
-#define POOL_SEEN(X)                                          \
-    X(SEEN_RAN, "tasks executed")                             \
-    X(SEEN_AWAY, "tasks executed away from home")             \
-    X(SEEN_DISCARDED, "tasks handed back")                    \
-    X(SEEN_REFUSED, "submits refused")                        \
-    X(SEEN_IN_CALLER, "tasks run in a submit")                \
-    X(SEEN_STOLEN_HERE, "tasks stolen within a node")         \
-    X(SEEN_STOLEN_ABROAD, "tasks stolen across nodes")        \
-    X(SEEN_FORKS_HERE, "children stolen within a node")       \
-    X(SEEN_FORKS_ABROAD, "children stolen across nodes")      \
-    X(SEEN_BACKLOG, "tasks that left for backlog")            \
-    X(SEEN_AGE, "tasks that left for age")                    \
-    X(SEEN_ANY, "tasks that left under any")                  \
-    X(SEEN_GATE, "refusals by the gate")                      \
-    X(SEEN_PARKS, "parks")                                    \
-    X(SEEN_WAKES, "wakes")                                    \
-    X(SEEN_BLOCKED, "spares stepped in")                      \
-    X(SEEN_QUIET, "quiet moments looked at")                  \
-    X(SEEN_QUIET_BUSY, "of them with tasks queued")           \
+#define POOL_SEEN(X)                                                      \
+    X(SEEN_RAN, "tasks executed")                                         \
+    X(SEEN_AWAY, "tasks executed away from home")                         \
+    X(SEEN_DISCARDED, "tasks handed back")                                \
+    X(SEEN_REFUSED, "submits refused")                                    \
+    X(SEEN_IN_CALLER, "tasks run in a submit")                            \
+    X(SEEN_STOLEN_HERE, "tasks stolen within a node")                     \
+    X(SEEN_STOLEN_ABROAD, "tasks stolen across nodes")                    \
+    X(SEEN_FORKS_HERE, "children stolen within a node")                   \
+    X(SEEN_FORKS_ABROAD, "children stolen across nodes")                  \
+    X(SEEN_BACKLOG, "tasks that left for backlog")                        \
+    X(SEEN_AGE, "tasks that left for age")                                \
+    X(SEEN_ANY, "tasks that left under any")                              \
+    X(SEEN_GATE, "refusals by the gate")                                  \
+    X(SEEN_PARKS, "parks")                                                \
+    X(SEEN_WAKES, "wakes")                                                \
+    X(SEEN_BLOCKED, "spares stepped in")                                  \
+    X(SEEN_QUIET, "quiet moments looked at")                              \
+    X(SEEN_QUIET_BUSY, "of them with tasks queued")                       \
     X(SEEN_QUIET_ASLEEP, "of them with a worker asleep beside busy ones") \
-    X(SEEN_CANCELLED, "submits into a cancelled group")       \
-    X(SEEN_TIMEOUTS, "waits that timed out")                  \
-    X(SEEN_GUESTS, "guests that came and went")               \
-    X(SEEN_NOTICES, "completion callbacks")                   \
-    X(SEEN_ITEMS, "items through channels")                   \
-    X(SEEN_ITERATIONS, "loop iterations")                     \
-    X(SEEN_NO_SPARE, "waits refused for lack of a spare")     \
+    X(SEEN_CANCELLED, "submits into a cancelled group")                   \
+    X(SEEN_TIMEOUTS, "waits that timed out")                              \
+    X(SEEN_GUESTS, "guests that came and went")                           \
+    X(SEEN_NOTICES, "completion callbacks")                               \
+    X(SEEN_ITEMS, "items through channels")                               \
+    X(SEEN_ITERATIONS, "loop iterations")                                 \
+    X(SEEN_NO_SPARE, "waits refused for lack of a spare")                 \
     X(SEEN_FAILED_STARTS, "executors that could not be created")
 
 typedef enum pool_seen {

@@ -109,7 +109,8 @@ static void discarded_group(void *argument)
     pool_close(&the);
 }
 
-/* --- a full inbox -------------------------------------------------------------------------------- */
+/* --- a full inbox --------------------------------------------------------------------------------
+ */
 
 static void full(void *argument)
 {
@@ -138,7 +139,8 @@ static void full(void *argument)
     pool_close(&the);
 }
 
-/* --- guests -------------------------------------------------------------------------------------- */
+/* --- guests --------------------------------------------------------------------------------------
+ */
 
 static void guest(void *argument)
 {
@@ -190,7 +192,8 @@ static void guests(void *argument)
     }
 }
 
-/* --- what cannot be had -------------------------------------------------------------------------- */
+/* --- what cannot be had --------------------------------------------------------------------------
+ */
 
 static void sender_with_refusals(void *argument)
 {
@@ -232,7 +235,10 @@ static void short_lives(void *argument)
     }
 }
 
-#define TWO_BY_TWO {.machine = "numa:2 core:2 pu:1", .faults = SIM_HARMLESS_FAULTS}
+#define TWO_BY_TWO                                                     \
+    {                                                                  \
+        .machine = "numa:2 core:2 pu:1", .faults = SIM_HARMLESS_FAULTS \
+    }
 
 static const sim_case cases[] = {
     {.name = "shutdown", .scenario = shutdown, .config = TWO_BY_TWO},
@@ -243,14 +249,19 @@ static const sim_case cases[] = {
     {.name = "scarce",
      .scenario = scarce,
      .config = {.machine = "numa:2 core:2 pu:1",
-                .faults = {.threads = 12, .allocations = 40, .mappings = 40, .placements = 10,
-                           .affinity = 6, .preemptions = 40}}},
+                .faults = {.threads = 12,
+                           .allocations = 40,
+                           .mappings = 40,
+                           .placements = 10,
+                           .affinity = 6,
+                           .preemptions = 40}}},
 };
 
 int main(int argc, char **argv)
 {
-    static const pool_seen needed[] = {SEEN_DISCARDED, SEEN_REFUSED, SEEN_IN_CALLER, SEEN_TIMEOUTS,
-                                       SEEN_GUESTS, SEEN_FAILED_STARTS, SEEN_COUNT};
+    static const pool_seen needed[] = {SEEN_DISCARDED, SEEN_REFUSED, SEEN_IN_CALLER,
+                                       SEEN_TIMEOUTS,  SEEN_GUESTS,  SEEN_FAILED_STARTS,
+                                       SEEN_COUNT};
     int failed = sim_main(argc, argv, cases, sizeof cases / sizeof *cases);
     return failed != 0 ? failed : pool_report(argc, argv, needed);
 }

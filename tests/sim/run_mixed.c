@@ -4,7 +4,6 @@
  * join in both forms, wait for groups, run loops, block. A watcher looks at quiet moments; at the
  * end the ledger must balance. What was exercised is counted, and must not be nothing.
  */
-#include <numaperf/fast.h>
 #include <numaperf/parallel.h>
 
 #include "pool.h"
@@ -35,8 +34,8 @@ static void forks(sim_job *job)
     unsigned joins = sim_random(4) == 0 ? count / 2 : count;
     for (unsigned i = 0; i < joins; i++) {
         np_join();
-        sim_check(sum[count - 1 - i] == 1, "job #: child # ran # times", job->number,
-                  count - 1 - i, sum[count - 1 - i]);
+        sim_check(sum[count - 1 - i] == 1, "job #: child # ran # times", job->number, count - 1 - i,
+                  sum[count - 1 - i]);
     }
 }
 
@@ -80,8 +79,8 @@ static void loops(sim_job *job)
     how.schedule = sim_random(4) == 0 ? NP_SCHEDULE_STATIC : NP_SCHEDULE_ADAPTIVE;
     if (job->in_caller || sim_random(3) == 0)
         how.schedule = NP_SCHEDULE_ADAPTIVE;
-    sim_check_ok(np_parallel_for(job->pool->executor, 0, count, &how, count_range,
-                                 seen[job->number]));
+    sim_check_ok(
+        np_parallel_for(job->pool->executor, 0, count, &how, count_range, seen[job->number]));
     for (size_t i = 0; i < count; i++)
         sim_check(seen[job->number][i] == 1, "job #: index # ran # times", job->number, i,
                   seen[job->number][i]);
@@ -167,7 +166,8 @@ static void some_body(sim_job *job)
     bodies[sim_random(sizeof bodies / sizeof *bodies)](job);
 }
 
-/* --- who sends ---------------------------------------------------------------------------------- */
+/* --- who sends ----------------------------------------------------------------------------------
+ */
 
 static sim_job *fresh(void)
 {
@@ -271,11 +271,12 @@ static const sim_case cases[] = {
 
 int main(int argc, char **argv)
 {
+    pool_fast_body(fib);
     static const pool_seen needed[] = {
-        SEEN_RAN,        SEEN_AWAY,       SEEN_STOLEN_HERE, SEEN_STOLEN_ABROAD, SEEN_FORKS_HERE,
+        SEEN_RAN,          SEEN_AWAY,     SEEN_STOLEN_HERE, SEEN_STOLEN_ABROAD, SEEN_FORKS_HERE,
         SEEN_FORKS_ABROAD, SEEN_BACKLOG,  SEEN_ANY,         SEEN_GATE,          SEEN_PARKS,
-        SEEN_WAKES,      SEEN_BLOCKED,    SEEN_QUIET,       SEEN_QUIET_BUSY,    SEEN_QUIET_ASLEEP,
-        SEEN_ITERATIONS, SEEN_NO_SPARE,   SEEN_COUNT};
+        SEEN_WAKES,        SEEN_BLOCKED,  SEEN_QUIET,       SEEN_QUIET_BUSY,    SEEN_QUIET_ASLEEP,
+        SEEN_ITERATIONS,   SEEN_NO_SPARE, SEEN_COUNT};
     int failed = sim_main(argc, argv, cases, sizeof cases / sizeof *cases);
     return failed != 0 ? failed : pool_report(argc, argv, needed);
 }

@@ -17,7 +17,8 @@ static void short_one(sim_job *job)
     pool_work(sim_random(1500));
 }
 
-/* --- groups ------------------------------------------------------------------------------------ */
+/* --- groups ------------------------------------------------------------------------------------
+ */
 
 /* One for each callback and eventfd asked for. They may come after a wait has returned, but an idle
  * executor has called them all, once. */
@@ -77,8 +78,7 @@ static void group_round(np_group *group)
               np_group_pending(group));
     for (unsigned i = 0; i < sent; i++)
         sim_check(jobs[i]->state == JOB_RAN || (cancel && jobs[i]->state == JOB_DISCARDED),
-                  "after the wait job # is in state #", jobs[i]->number,
-                  (uint64_t)jobs[i]->state);
+                  "after the wait job # is in state #", jobs[i]->number, (uint64_t)jobs[i]->state);
     sim_check_ok(np_group_reset(group));
 }
 
@@ -168,7 +168,8 @@ static void many_waiters(void *argument)
     pool_close(&the);
 }
 
-/* --- channels ------------------------------------------------------------------------------------ */
+/* --- channels ------------------------------------------------------------------------------------
+ */
 
 enum { SENDERS = 4, ITEMS = 6 };
 static np_channel *pipe_ends;
@@ -325,7 +326,8 @@ static void closing(void *argument)
     pool_close(&the);
 }
 
-/* --- blocking calls and two executors ------------------------------------------------------------ */
+/* --- blocking calls and two executors ------------------------------------------------------------
+ */
 
 static void child(void *argument)
 {
@@ -413,7 +415,10 @@ static void two_pools(void *argument)
     pool_close(&the);
 }
 
-#define TWO_BY_TWO {.machine = "numa:2 core:2 pu:1", .faults = SIM_HARMLESS_FAULTS}
+#define TWO_BY_TWO                                                     \
+    {                                                                  \
+        .machine = "numa:2 core:2 pu:1", .faults = SIM_HARMLESS_FAULTS \
+    }
 
 static const sim_case cases[] = {
     {.name = "groups", .scenario = groups, .config = TWO_BY_TWO},
@@ -430,8 +435,8 @@ static const sim_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    static const pool_seen needed[] = {SEEN_DISCARDED, SEEN_CANCELLED, SEEN_NOTICES,
-                                       SEEN_TIMEOUTS,  SEEN_ITEMS,     SEEN_BLOCKED,
+    static const pool_seen needed[] = {SEEN_DISCARDED, SEEN_CANCELLED,  SEEN_NOTICES,
+                                       SEEN_TIMEOUTS,  SEEN_ITEMS,      SEEN_BLOCKED,
                                        SEEN_NO_SPARE,  SEEN_FORKS_HERE, SEEN_COUNT};
     int failed = sim_main(argc, argv, cases, sizeof cases / sizeof *cases);
     return failed != 0 ? failed : pool_report(argc, argv, needed);

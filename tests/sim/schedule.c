@@ -294,10 +294,8 @@ static void go_elsewhere(void)
     npt_fibre *next = choose(false);
     if (next != m->self) {
         switch_to(next, false);
-    } else {
-        npt_enter_fibre(next);
-        if (timed())
-            npt_beat.now = next->clock;
+    } else if (timed()) { /* what is the thread's own has not been put by */
+        npt_beat.now = next->clock;
     }
     plan_choice();
     refuel();
