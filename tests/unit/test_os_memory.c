@@ -118,8 +118,10 @@ static void test_bad_mappings(void **state)
     assert_int_equal(npi_os_map(page + 1, 0, &memory), EINVAL);
     assert_int_equal(npi_os_map(page, 3, &memory), EINVAL);
     assert_int_equal(npi_os_map(page, 3 * page, &memory), EINVAL);
-    assert_int_equal(npi_os_map((size_t)1 << 60, 0, &memory), ENOMEM);
-    assert_int_equal(npi_os_map(SIZE_MAX / page * page, (size_t)1 << 30, &memory), ENOMEM);
+    if (!unit_is_emulated()) { /* valgrind answers EINVAL */
+        assert_int_equal(npi_os_map((size_t)1 << 60, 0, &memory), ENOMEM);
+        assert_int_equal(npi_os_map(SIZE_MAX / page * page, (size_t)1 << 30, &memory), ENOMEM);
+    }
     assert_null(memory);
     assert_int_equal(npi_os_unmap((void *)1, page), EINVAL);
     assert_int_equal(errno, ELOOP);

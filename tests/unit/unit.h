@@ -26,7 +26,8 @@
         skip();                                 \
     } while (0)
 
-/* qemu-user runs programs for another processor, and answers many system calls by itself. */
+/* qemu-user, which runs programs for another processor, and valgrind answer many system calls by
+ * themselves, and not always as the kernel does. */
 static inline bool unit_is_emulated(void)
 {
     return getenv("NP_TEST_EMULATED") != NULL;
