@@ -22,8 +22,8 @@
 /*
  * X(name, what details call it): the two words that `ask` gets, then what `tell` gets instead.
  * Memory: the address (ask of an allocation and of mmap: 0) and the bytes. Files: the path or the
- * descriptor, and the bytes. Futex: the word and how many. Threads: 0, then the handle. Else: the
- * first two arguments.
+ * descriptor, and the bytes. Futex: the word and the operation. Threads: 0, then the handle. Else:
+ * the first two arguments.
  */
 #define NPI_CALL_MAP(X)                                \
     X(NPI_CALL_ALLOCATE, "allocate")                   \
@@ -40,6 +40,7 @@
     X(NPI_CALL_SETAFFINITY, "sched_setaffinity")       \
     X(NPI_CALL_GETCPU, "getcpu")                       \
     X(NPI_CALL_FUTEX_WAIT, "futex_wait")               \
+    X(NPI_CALL_FUTEX_WAIT_UNTIL, "futex_wait")         \
     X(NPI_CALL_FUTEX_WAKE, "futex_wake")               \
     X(NPI_CALL_MEMBARRIER, "membarrier")               \
     X(NPI_CALL_OPEN, "open")                           \

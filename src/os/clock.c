@@ -18,6 +18,8 @@ uint64_t npi_os_now(void)
 
 uint64_t npi_os_deadline(uint64_t timeout_ns)
 {
+    if (timeout_ns == UINT64_MAX)
+        return NPI_NO_DEADLINE;
     uint64_t now = npi_os_now();
     uint64_t latest = NPI_NO_DEADLINE - 1;
     return timeout_ns > latest - now ? latest : now + timeout_ns;

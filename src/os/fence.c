@@ -12,9 +12,6 @@
 
 np_atomic(uint32_t) npi_fences;
 
-/* The kernel refused once: it is not asked again, so that light fences never change their mind. */
-static np_atomic(uint32_t) refused;
-
 static int membarrier(int command)
 {
     return npi_os_call(NPI_CALL_MEMBARRIER, SYS_membarrier, command, 0, 0, 0, 0, 0, NULL);
@@ -23,12 +20,12 @@ static int membarrier(int command)
 void npi_os_fences_prepare(void)
 {
     /* Relaxed: whoever needs the answer comes after this call. */
-    if (npi_load_relaxed(&npi_fences) != NPI_FENCES_FULL || npi_load_relaxed(&refused) != 0)
+    if (npi_load_relaxed(&npi_fences) != NPI_FENCES_FULL)
         return;
     if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0)
         npi_store_relaxed(&npi_fences, (uint32_t)NPI_FENCES_ASYMMETRIC);
     else
-        npi_store_relaxed(&refused, 1u);
+        npi_store_relaxed(&npi_fences, (uint32_t)NPI_FENCES_REFUSED);
 }
 
 /* No store stays in a store buffer so long: interrupts and switches of threads empty it. */
@@ -42,20 +39,20 @@ void npi_os_fences_prepare(void)
  */
 static void leave_asymmetric(void)
 {
-    npi_store_relaxed(&refused, 1u);
     npi_store_relaxed(&npi_fences, (uint32_t)NPI_FENCES_LEAVING);
     npi_fence_seq_cst();
     np_atomic(uint32_t) nobody = 0;
     uint64_t end = npi_os_deadline(DRAIN_NS);
     while (npi_os_now() < end)
         (void)npi_os_futex_wait(&nobody, 0, end);
-    npi_store_relaxed(&npi_fences, (uint32_t)NPI_FENCES_FULL);
+    npi_store_relaxed(&npi_fences, (uint32_t)NPI_FENCES_REFUSED);
     npi_fence_seq_cst();
 }
 
 void npi_fence_heavy(void)
 {
-    if (npi_load_relaxed(&npi_fences) == NPI_FENCES_FULL)
+    uint32_t state = npi_load_relaxed(&npi_fences);
+    if (state == NPI_FENCES_FULL || state == NPI_FENCES_REFUSED)
         npi_fence_seq_cst();
     else if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0)
         leave_asymmetric();

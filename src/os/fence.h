@@ -40,9 +40,12 @@ static inline void npi_os_fences_prepare(void) {}
 
 #else
 
-enum { NPI_FENCES_FULL = 0, NPI_FENCES_LEAVING, NPI_FENCES_ASYMMETRIC };
+/* FULL: the kernel has not been asked; REFUSED: it is not asked again, so that light fences never
+ * change their mind. */
+enum { NPI_FENCES_FULL = 0, NPI_FENCES_LEAVING, NPI_FENCES_ASYMMETRIC, NPI_FENCES_REFUSED };
 
-/* Written by fence.c: FULL to ASYMMETRIC, later perhaps to LEAVING and FULL for ever. */
+/* Written by fence.c: FULL to REFUSED, or to ASYMMETRIC and later perhaps to LEAVING and REFUSED.
+ */
 extern np_atomic(uint32_t) npi_fences __attribute__((visibility("hidden")));
 
 /*

@@ -15,13 +15,15 @@ int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t dea
 {
     struct timespec until;
     struct timespec *limit = NULL;
+    npi_call call = NPI_CALL_FUTEX_WAIT;
     if (deadline != NPI_NO_DEADLINE) {
         until.tv_sec = (time_t)(deadline / UINT64_C(1000000000));
         until.tv_nsec = (long)(deadline % UINT64_C(1000000000));
         limit = &until;
+        call = NPI_CALL_FUTEX_WAIT_UNTIL;
     }
     /* The bitset form takes an absolute deadline; the plain form a relative one. */
-    int error = npi_os_call(NPI_CALL_FUTEX_WAIT, SYS_futex, npi_os_pointer(word),
+    int error = npi_os_call(call, SYS_futex, npi_os_pointer(word),
                             FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, (long)expected,
                             npi_os_pointer(limit), 0, FUTEX_BITSET_MATCH_ANY, NULL);
     if (error == ETIMEDOUT)

@@ -25,7 +25,7 @@
 
 /* Monotonic, nanoseconds. */
 uint64_t npi_os_now(void);
-/* now + timeout, saturating below NPI_NO_DEADLINE. */
+/* now + timeout, saturating below NPI_NO_DEADLINE; UINT64_MAX, NP_FOREVER, is no deadline. */
 uint64_t npi_os_deadline(uint64_t timeout_ns);
 
 /* --- sleeping and waking ----------------------------------------------------------------- */

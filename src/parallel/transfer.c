@@ -156,7 +156,7 @@ static np_status run(transfer *t, uint64_t timeout_ns, np_status not_now)
     if (status != NP_ERR_WOULD_BLOCK || timeout_ns == 0)
         return outcome(t, status, not_now);
 
-    uint64_t deadline = timeout_ns == NP_FOREVER ? NPI_NO_DEADLINE : npi_os_deadline(timeout_ns);
+    uint64_t deadline = npi_os_deadline(timeout_ns);
     for (uint32_t budget = SPINS; status == NP_ERR_WOULD_BLOCK && spin(t, &budget);)
         status = attempt(t, false);
     if (status != NP_ERR_WOULD_BLOCK)
