@@ -54,7 +54,8 @@ bool npi_rule_small_tasks(const npi_figures *figures, double threshold, npi_text
         "the work comes in drops that cost less than a wake-up. Make tasks bigger, send them with "
         "np_submit_batch(), or raise spin_ns.",
         npi_count_word(parks).text, npi_count_word(figures->total[NP_COUNTER_WAKES]).text,
-        npi_plural_word(figures->executed, "task").text, npi_count_word((uint64_t)per_second).text);
+        npi_plural_word(figures->executed, "task").text,
+        npi_count_word(npi_whole(per_second)).text);
     return true;
 }
 

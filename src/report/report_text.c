@@ -233,6 +233,13 @@ static uint64_t helpers(const npi_figures *f, np_worker_kind kind)
     return count;
 }
 
+/* At most 7 characters: with few tasks and many sleeps the decimal says nothing. */
+static npi_word per_hundred(uint64_t count, uint64_t tasks)
+{
+    double share = (double)count * 100.0 / (double)tasks;
+    return share < 99999.0 ? npi_decimal_word(share) : npi_short_word(npi_whole(share));
+}
+
 static void movement(npi_text *text, const npi_figures *f)
 {
     npi_text_add(text, "\n%-16s%10s%12s\n", "Stolen from the", "tasks", "children");
@@ -241,22 +248,20 @@ static void movement(npi_text *text, const npi_figures *f)
     tier_line(text, f, "same socket", NP_COUNTER_STOLEN_SOCKET, NP_COUNTER_FORKS_STOLEN_SOCKET);
     tier_line(text, f, "other sockets", NP_COUNTER_STOLEN_REMOTE, NP_COUNTER_FORKS_STOLEN_REMOTE);
     spread(text, f);
-    npi_text_add(text, "  why tasks left home: backlog %s, queue stood still %s, free to go %s\n",
+    npi_text_add(text, "  left home: backlog %s, queue stood still %s, free to go %s\n",
                  npi_short_word(f->total[NP_COUNTER_AWAY_BACKLOG]).text,
                  npi_short_word(f->total[NP_COUNTER_AWAY_AGE]).text,
                  npi_short_word(f->total[NP_COUNTER_AWAY_ANY]).text);
     npi_text_add(text, "  searches for work: %s; looks that the gate sent back: %s\n",
                  npi_short_word(f->total[NP_COUNTER_SEARCHES]).text,
                  npi_short_word(f->total[NP_COUNTER_GATE_REFUSED]).text);
-    npi_text_add(text, "  went to sleep: %s; wake-ups sent: %s",
+    npi_text_add(text, "  sleeps: %s; wake-ups sent: %s",
                  npi_short_word(f->total[NP_COUNTER_PARKS]).text,
                  npi_short_word(f->total[NP_COUNTER_WAKES]).text);
     if (f->executed > 0)
-        npi_text_add(
-            text, "; per 100 tasks: %s and %s",
-            npi_decimal_word((double)f->total[NP_COUNTER_PARKS] * 100.0 / (double)f->executed).text,
-            npi_decimal_word((double)f->total[NP_COUNTER_WAKES] * 100.0 / (double)f->executed)
-                .text);
+        npi_text_add(text, "; per 100 tasks: %s and %s",
+                     per_hundred(f->total[NP_COUNTER_PARKS], f->executed).text,
+                     per_hundred(f->total[NP_COUNTER_WAKES], f->executed).text);
     npi_text_add(text, "\n");
     uint64_t spares = helpers(f, NP_WORKER_SPARE);
     uint64_t guests = helpers(f, NP_WORKER_GUEST);

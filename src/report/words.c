@@ -67,9 +67,14 @@ npi_word npi_percent_word(uint64_t part, uint64_t whole)
     return word;
 }
 
+uint64_t npi_whole(double value)
+{
+    return value < 1e19 ? (uint64_t)value : UINT64_C(10000000000000000000);
+}
+
 npi_word npi_decimal_word(double value)
 {
-    uint64_t tenths = (uint64_t)(value * 10.0 + 0.5);
+    uint64_t tenths = npi_whole(value * 10.0 + 0.5);
     npi_word word;
     snprintf(word.text, sizeof word.text, "%" PRIu64 ".%u", tenths / 10, (unsigned)(tenths % 10));
     return word;

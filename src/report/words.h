@@ -22,6 +22,8 @@ npi_word npi_short_word(uint64_t value);
 /* "97.4 %" of a whole; "-" of nothing. A part that is not zero never reads 0.0, one that is not all
  * never 100.0. */
 npi_word npi_percent_word(uint64_t part, uint64_t whole);
+/* The whole part of a value that is not negative; what does not fit becomes 10^19. */
+uint64_t npi_whole(double value);
 /* One decimal: "2.7". */
 npi_word npi_decimal_word(double value);
 /* A share of 0 .. 1 with six decimals, as JSON wants it. */
