@@ -68,7 +68,10 @@ static np_status load(hwloc_topology_t source)
 
 static np_status look(hwloc_topology_t source, npi_machine *machine)
 {
-    np_status status = load(source);
+    const char *recorded = npi_os_environment("HWLOC_FSROOT");
+    np_status status = npi_kernel_files_check(recorded != NULL ? recorded : "");
+    if (status == NP_OK)
+        status = load(source);
     if (status != NP_OK)
         return status;
     machine->is_virtual = hwloc_topology_is_thissystem(source) == 0;
@@ -77,7 +80,6 @@ static np_status look(hwloc_topology_t source, npi_machine *machine)
         return status;
     if (machine->is_virtual) {
         /* Files recorded on another machine hold that kernel's word. */
-        const char *recorded = npi_os_environment("HWLOC_FSROOT");
         return recorded == NULL ? NP_OK : npi_kernel_nodes_apply(machine, recorded, true);
     }
     status = npi_kernel_cpu_limits_apply(machine, true);

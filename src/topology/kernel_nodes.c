@@ -188,7 +188,7 @@ static np_status read_distances(const char *root, const np_cpu_set *online, npi_
 }
 
 /* Kernels before 2.6.24 have no list of nodes: only nodes that are online have a folder. */
-static bool find_node_folders(const char *root, np_cpu_set *online)
+bool npi_kernel_node_folders(const char *root, np_cpu_set *online)
 {
     char path[PATH_CAPACITY];
     np_cpu_set_clear(online);
@@ -209,7 +209,7 @@ np_status npi_kernel_nodes_apply(npi_machine *machine, const char *root, bool co
     np_cpu_set online; /* of node ids: the files have the same format and fewer numbers */
     snprintf(path, sizeof path, "%s" NODES "/online", root);
     if ((!read_list(path, &online) || np_cpu_set_is_empty(&online)) &&
-        !find_node_folders(root, &online))
+        !npi_kernel_node_folders(root, &online))
         return NP_OK;
     np_status status = complete ? add_missing_nodes(root, &online, machine) : NP_OK;
     if (status != NP_OK)

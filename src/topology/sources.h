@@ -14,6 +14,12 @@
  */
 np_status npi_kernel_nodes_apply(npi_machine *machine, const char *root, bool complete);
 
+/* The nodes that have a folder there; false if there is none. */
+bool npi_kernel_node_folders(const char *root, np_cpu_set *online);
+
+/* NP_ERR_SYSTEM, with the file's name, if hwloc could not survive what the files say. */
+np_status npi_kernel_files_check(const char *root);
+
 /*
  * Restrict the machine to what the calling thread may use, by the running kernel's own answers: its
  * affinity mask (if `complete`, CPUs that the source did not know are added) and its memory nodes.
