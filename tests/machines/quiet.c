@@ -3,6 +3,7 @@
  */
 #include "quiet.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,16 +31,23 @@ static void write_all(int fd, const char *text)
     }
 }
 
+void npt_quiet_save(void)
+{
+    for (int i = 0; i < 2 && outputs[i] == i + 1; i++) {
+        outputs[i] = fcntl(i + 1, F_DUPFD_CLOEXEC, 3);
+        if (outputs[i] < 0)
+            abort();
+    }
+}
+
 void npt_quiet_begin(void)
 {
     if (memory >= 0)
         return;
     (void)fflush(NULL);
+    npt_quiet_save();
     memory = memfd_create("printed", MFD_CLOEXEC);
-    for (int i = 0; i < 2; i++)
-        outputs[i] = dup(i + 1);
-    if (memory < 0 || outputs[0] < 0 || outputs[1] < 0 || dup2(memory, 1) < 0 ||
-        dup2(memory, 2) < 0)
+    if (memory < 0 || dup2(memory, 1) < 0 || dup2(memory, 2) < 0)
         abort();
     if (__sanitizer_set_report_fd != NULL)
         __sanitizer_set_report_fd((void *)(long)outputs[1]);

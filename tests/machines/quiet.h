@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Remembers where both outputs lead now; npt_quiet_begin() does it if nobody has. */
+void npt_quiet_save(void);
+
 /* The second call does nothing. */
 void npt_quiet_begin(void);
 
