@@ -360,11 +360,15 @@ int futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const sit
     restore_identity();
     unsigned thread = self();
     record &r = find(ticket, false, 4, at);
-    if (r.value != expected)
+    if (r.value != expected) {
+        log(at, "no sleep", ticket, r.value, r.value, "");
+        relax(at); /* the caller looks again: it shall not see the same old value for ever */
         return 0;
+    }
     if (spurious_left[thread] != 0 && c.rand(2, rl::sched_type_user) == 1) {
         spurious_left[thread]--;
         log(at, "sleep interrupted", ticket, expected, expected, "");
+        relax(at);
         return 0;
     }
     log(at, "sleep", ticket, expected, expected, "");

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/status.h"
+#include "executor/lifecycle.h"
 #include "memory/arena.h"
 #include "model/core.h"
 #include "os/number.h"
@@ -69,6 +70,27 @@ uint64_t npi_os_thread_id(void)
 int npi_os_where(int32_t *, np_node_id *node)
 {
     *node = 0;
+    return 0;
+}
+
+int npi_os_affinity_get(np_cpu_set *)
+{
+    return ENOSYS;
+}
+
+int npi_os_affinity_set(const np_cpu_set *)
+{
+    return ENOSYS;
+}
+
+void npi_os_thread_stack(uintptr_t *end, size_t *bytes)
+{
+    *end = 0;
+    *bytes = 0;
+}
+
+int npi_os_thread_set_name(const char *)
+{
     return 0;
 }
 
@@ -163,6 +185,38 @@ void *npi_arena_alloc(npi_arena *, size_t bytes, size_t)
 {
     return np_model::allocate(bytes);
 }
+
+/* --- what only workers with threads of their own come to ---------------------------------------
+ */
+
+size_t np_cpu_set_print(const np_cpu_set *, char *, size_t)
+{
+    return 0;
+}
+
+void np_cpu_set_clear(np_cpu_set *) {}
+
+bool np_cpu_set_add(np_cpu_set *, int32_t)
+{
+    return true;
+}
+
+bool np_cpu_set_equal(const np_cpu_set *, const np_cpu_set *)
+{
+    return true;
+}
+
+const char *np_reason_text(np_reason)
+{
+    return "";
+}
+
+np_status npi_executor_check(const np_executor *)
+{
+    return NP_OK;
+}
+
+void npi_executor_free(np_executor *) {}
 
 /* --- topology: every node is as far from every other one -------------------------------------- */
 

@@ -52,7 +52,7 @@ bool search(rl::test_params &params, unsigned long long *executions)
     std::ostream nowhere(nullptr);
     params.progress_stream = &nowhere;
     params.output_stream = &std::cout;
-    params.execution_depth_limit = 20000;
+    params.execution_depth_limit = 3000;
     rl::test_result_e result = rl::run_test<suite<threads>, Scheduler>(params, state, false);
     *executions = params.stop_iteration;
     if (result == rl::test_result_success)
