@@ -77,7 +77,7 @@ struct group_two_ends : with_group {
 /* A deadline that passes while the last task ends: in time or withdrawn, never half of each. */
 struct group_deadline : with_group {
     static constexpr const char *name = "group.deadline";
-    static constexpr int threads = 2, bound = 4, soak_bound = np_model::FULL;
+    static constexpr int threads = 2, bound = 3, soak_bound = 5;
     void thread(unsigned index)
     {
         if (index == 0) {

@@ -164,7 +164,7 @@ struct late_read : with_queue {
 /* The same with tasks of two cells, and padding where they do not fit. */
 struct late_read_wide : with_queue {
     static constexpr const char *name = "queue.late_read_wide";
-    static constexpr int bound = 3, soak_bound = 5;
+    static constexpr int bound = 2, soak_bound = 3;
     void before()
     {
         make(0);

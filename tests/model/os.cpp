@@ -47,6 +47,8 @@ uint32_t npi_os_process_generation(void)
     return 1;
 }
 
+void npi_os_at_fork(void (*)(void)) {}
+
 int npi_os_eventfd_signal(int)
 {
     return 0;
