@@ -365,7 +365,14 @@ void sim_work(uint64_t ns)
 {
     npt_call(0); /* no store stays in its buffer so long */
     npt_event("works # ns", ns, 0, 0);
+    npt_sim.self->working = true;
     npt_wait(NPT_DELAYED, npt_beat.now + ns);
+    npt_sim.self->working = false;
+}
+
+bool sim_is_quiet(void)
+{
+    return npt_sim.quiet;
 }
 
 void sim_yield(void)
@@ -398,6 +405,8 @@ void sim_fibre(uint32_t index, sim_fibre_info *out)
         .asleep = fibre->state == NPT_ASLEEP,
         .ended = fibre->state == NPT_DONE,
         .runnable = fibre->state == NPT_READY,
+        .delayed = fibre->state == NPT_DELAYED && !fibre->working,
+        .working = fibre->working,
         .cpu = fibre->cpu,
         .node = node >= 0 ? npi_topology_node(npt_sim.topology, (np_node_index)node)->id
                           : NP_NODE_ID_NONE,

@@ -271,6 +271,25 @@ static void switch_to(npt_fibre *next, bool ready_again)
     npt_context_switch(&before->context, &next->context, before->state == NPT_DONE);
 }
 
+static void run_hook(bool quiet)
+{
+    npt_machine *m = &npt_sim;
+    uint32_t every = m->config->hook_every != 0 ? m->config->hook_every : 1;
+    hook_at = m->points + every;
+    uint64_t now = npt_beat.now;
+    bool special = npt_beat.special;
+    npt_beat.special = false;
+    npt_beat.fuel = ENDLESS;
+    npt_beat.horizon = NEVER;
+    m->in_hook = true;
+    m->quiet = quiet;
+    m->config->hook(m->fibres[0]->argument);
+    m->in_hook = false;
+    m->quiet = false;
+    npt_beat.special = special;
+    npt_beat.now = now;
+}
+
 /* Somebody else, with time jumping to the next timer when nobody can run. */
 static void go_elsewhere(void)
 {
@@ -280,6 +299,8 @@ static void go_elsewhere(void)
         fire_due_timers(false);
         if (ready_count > 0)
             break;
+        if (m->config->hook != NULL)
+            run_hook(true);
         uint64_t when = first_timer();
         if (when == NEVER) {
             npt_report_waits();
@@ -359,23 +380,6 @@ void npt_exit(void)
 /* --- a scheduling point ------------------------------------------------------------------------
  */
 
-static void run_hook(void)
-{
-    npt_machine *m = &npt_sim;
-    uint32_t every = m->config->hook_every != 0 ? m->config->hook_every : 1;
-    hook_at = m->points + every;
-    uint64_t now = npt_beat.now;
-    bool special = npt_beat.special;
-    npt_beat.special = false;
-    npt_beat.fuel = ENDLESS;
-    npt_beat.horizon = NEVER;
-    m->in_hook = true;
-    m->config->hook(m->self->argument);
-    m->in_hook = false;
-    npt_beat.special = special;
-    npt_beat.now = now;
-}
-
 /* PCT: the running fibre falls below all others. */
 static void change_priority(void)
 {
@@ -406,7 +410,7 @@ void npt_turn(void)
     }
     account();
     if (m->config->hook != NULL && m->points >= hook_at)
-        run_hook();
+        run_hook(false);
     fire_due_timers(true);
     bool due = m->points >= choice_at || (timed() && least_clock(true) < npt_beat.now);
     if (!due) {

@@ -89,8 +89,9 @@ typedef struct sim_config {
     uint64_t step_limit;    /* scheduling points before it counts as a livelock; 0: 20 million */
     uint64_t time_limit_ns; /* the same in virtual time; 0: an hour */
     size_t stack_bytes;     /* of a fibre; 0: 128 KiB */
-    /* Called at scheduling points, every `hook_every` of them (0: 1): looks, checks, changes
-     * nothing. Atomic operations in it are no scheduling points and see memory as it is. */
+    /* Called at scheduling points, every `hook_every` of them (0: 1), and when nobody can run
+     * (sim_is_quiet): looks, checks, changes nothing. Atomic operations in it are no scheduling
+     * points and see memory as it is. Gets the argument of the scenario. */
     void (*hook)(void *argument);
     uint32_t hook_every;
     uint32_t explore_deviations; /* EXPLORE: at most so many in one schedule; 0: 2 */
@@ -195,7 +196,9 @@ typedef struct sim_fibre_info {
 } sim_fibre_info;
 uint32_t sim_fibre_count(void);
 void sim_fibre(uint32_t index, sim_fibre_info *out);
-/* Nobody can run before time passes or ever: what is asleep now stays so. */
+/* In a hook: nobody can run before time passes, or ever. The hook is called at each such moment
+ * too; whoever sleeps beside work then, with nobody delayed or working who would see to it, does so
+ * wrongly. */
 bool sim_is_quiet(void);
 
 /* Details of the macros above. */

@@ -101,6 +101,7 @@ typedef struct npt_machine {
     bool distance;
     bool faults_on;
     bool in_hook;
+    bool quiet;            /* in a hook: nobody can run before time passes */
     uint64_t random;       /* of the schedule */
     uint64_t fault_random; /* of the faults */
     uint64_t switch_mean;
