@@ -245,7 +245,7 @@ static void begin_run(const sim_config *config, uint64_t seed)
     m->config = config != NULL ? config : &none;
     m->count = 0;
     m->points = m->switches = 0;
-    m->failed = false;
+    m->failed = m->in_hook = m->quiet = false;
     m->message[0] = '\0';
     m->faults_on = true;
     m->limit = config->step_limit != 0 ? config->step_limit : UINT64_C(20000000);

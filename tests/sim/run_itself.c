@@ -208,6 +208,33 @@ static void writes_unmapped(void *argument)
     byte[5000] = 2;
 }
 
+/* --- hooks
+ * ----------------------------------------------------------------------------------------
+ */
+
+static struct {
+    uint64_t calls, quiet;
+} hook;
+
+/* The argument is the scenario's: whether to complain. Looks at what others hold meanwhile. */
+static void looks(void *argument)
+{
+    hook.calls++;
+    hook.quiet += sim_is_quiet();
+    bool both_held = npi_load_relaxed(&first_lock.state) != 0 &&
+                     npi_load_relaxed(&second_lock.state) != 0;
+    sim_check(argument == NULL || !both_held, "the hook saw both held");
+}
+
+static void is_watched(void *argument)
+{
+    hook.calls = hook.quiet = 0;
+    two_locks(NULL);
+    sim_work(1000);
+    sim_check(argument != NULL || hook.calls > 12, "only # calls of the hook", hook.calls);
+    sim_check(argument != NULL || hook.quiet > 0, "no quiet moment");
+}
+
 /* --- a bug that needs three steps in the right order --------------------------------------------
  */
 
@@ -412,6 +439,9 @@ int main(void)
         must_fail("a second release", frees_twice, NULL, plain, 1, "not allocated");
     }
 
+    sim_config watched = {.hook = looks};
+    must_pass("a hook at every point", is_watched, NULL, watched, 300);
+    must_fail("a hook that complains", is_watched, &yes, watched, 10, "the hook saw");
     must_pass("time and details of each thread", tells_time, NULL, harmless, 500);
     must_pass("places", has_places, NULL, plain, 100);
     must_repeat(two_locks, NULL, harmless);

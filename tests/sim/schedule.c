@@ -286,6 +286,7 @@ static void run_hook(bool quiet)
     m->config->hook(m->fibres[0]->argument);
     m->in_hook = false;
     m->quiet = false;
+    m->fuel_given = npt_beat.fuel = 1;
     npt_beat.special = special;
     npt_beat.now = now;
 }

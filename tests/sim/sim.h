@@ -190,6 +190,8 @@ typedef struct sim_fibre_info {
     bool asleep; /* in a futex wait */
     bool ended;
     bool runnable; /* running, or could */
+    bool delayed;  /* a fault: preempted, woken or started late */
+    bool working;  /* in sim_work */
     int32_t cpu;
     np_node_id node;
     struct np_worker *worker; /* that it is, or NULL */

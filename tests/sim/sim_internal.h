@@ -72,7 +72,7 @@ typedef struct npt_fibre {
     uint64_t since;               /* it waits */
     uint32_t stamp;               /* of its newest timer; older ones are void */
     int result;                   /* of the wait */
-    bool keeps_going;             /* TIMED: just chosen */
+    bool working;                 /* in sim_work */
     const volatile void *address; /* slept on */
     struct npt_fibre *next_asleep, *before_asleep;
     struct npt_fibre *joined_by;
