@@ -174,30 +174,39 @@ static void fill_cpus(np_topology *topology, const npi_machine *kept, uint32_t *
     }
 }
 
-static bool earlier(const np_topology *topology, int32_t a, int32_t b)
+/* By the rank among the core's threads on this node, which `ranks` holds by the place in cpus. */
+static bool earlier(const np_topology *topology, const uint32_t *ranks, uint32_t a, uint32_t b)
 {
-    const np_cpu_info *left = npi_topology_cpu(topology, a);
-    const np_cpu_info *right = npi_topology_cpu(topology, b);
-    if (left->thread != right->thread)
-        return left->thread < right->thread;
+    const np_cpu_info *left = &topology->cpus[a];
+    const np_cpu_info *right = &topology->cpus[b];
+    if (ranks[a] != ranks[b])
+        return ranks[a] < ranks[b];
     if (left->core != right->core)
         return left->core < right->core;
-    return a < b;
+    return left->cpu < right->cpu;
 }
 
-/* Collects the node's CPUs in the order npi_topology_node_cpu_list() promises. */
-static uint32_t fill_node_cpus(np_topology *topology, np_node_id node, int32_t *list)
+/* Collects the node's CPUs in the order npi_topology_node_cpu_list() promises, and counts its
+ * cores: a core may have its first thread on another node, or on none. */
+static uint32_t fill_node_cpus(np_topology *topology, np_node_id node, int32_t *list,
+                               uint32_t *scratch, uint32_t *cores)
 {
+    uint32_t *threads = scratch; /* by core */
+    uint32_t *ranks = scratch + topology->core_count;
     uint32_t count = 0;
+    memset(threads, 0, topology->core_count * sizeof *threads);
     for (uint32_t i = 0; i < topology->cpu_count; i++) {
-        if (topology->cpus[i].node != node)
+        const np_cpu_info *cpu = &topology->cpus[i];
+        if (cpu->node != node)
             continue;
+        ranks[i] = threads[cpu->core]++;
+        *cores += ranks[i] == 0 ? 1u : 0u;
         uint32_t place = count++;
-        while (place > 0 && earlier(topology, topology->cpus[i].cpu, list[place - 1])) {
+        while (place > 0 && earlier(topology, ranks, i, topology->cpu_slots[list[place - 1]])) {
             list[place] = list[place - 1];
             place--;
         }
-        list[place] = topology->cpus[i].cpu;
+        list[place] = cpu->cpu;
     }
     return count;
 }
@@ -216,7 +225,7 @@ static int32_t node_socket(const np_topology *topology, const int32_t *cpus, uin
     return socket;
 }
 
-static void fill_nodes(np_topology *topology, const npi_machine *kept)
+static void fill_nodes(np_topology *topology, const npi_machine *kept, uint32_t *scratch)
 {
     uint32_t used = 0;
     for (uint32_t i = 0; i < kept->node_count; i++) {
@@ -227,12 +236,8 @@ static void fill_nodes(np_topology *topology, const npi_machine *kept)
         to->index = i;
         to->memory_bytes = from->memory_bytes;
         to->memory_allowed = from->memory_allowed;
-        to->cpu_count = fill_node_cpus(topology, from->id, list);
+        to->cpu_count = fill_node_cpus(topology, from->id, list, scratch, &to->core_count);
         to->socket = node_socket(topology, list, to->cpu_count, rank_of(from->socket));
-        for (uint32_t c = 0; c < to->cpu_count; c++) {
-            if (npi_topology_cpu(topology, list[c])->thread == 0)
-                to->core_count++;
-        }
         topology->node_first[i] = used;
         used += to->cpu_count;
     }
@@ -325,7 +330,7 @@ static np_status assemble(const npi_machine *machine, npi_machine *kept, np_topo
 
     rank_all(topology, kept, scratch);
     fill_cpus(topology, kept, scratch);
-    fill_nodes(topology, kept);
+    fill_nodes(topology, kept, scratch);
     npi_snapshot_fill_closeness(topology, machine);
     npi_free_array(scratch, scratch_count, sizeof *scratch);
     *out = topology;
