@@ -11,6 +11,7 @@
 
 #include "executor/lifecycle.h"
 #include "quiet.h"
+#include "topology/topology_internal.h"
 
 /* On larger machines every k-th row of the quadratic checks must do. */
 #define ROWS_MOST 96u
@@ -71,6 +72,26 @@ static void check_unknown(const np_topology *topology, np_node_id node, int32_t 
     }
 }
 
+/* The list that workers are bound by: all of the node's CPUs, and first one per core. */
+static void check_list(const np_topology *topology, np_node_index index, const np_cpu_set *cpus,
+                       uint32_t cores)
+{
+    const int32_t *list = NULL;
+    uint32_t count = npi_topology_node_cpu_list(topology, index, &list);
+    np_cpu_set listed, seen_cores;
+    np_cpu_set_clear(&listed);
+    np_cpu_set_clear(&seen_cores);
+    NPT_CHECK(count == np_cpu_set_count(cpus));
+    for (uint32_t i = 0; i < count; i++) {
+        np_cpu_info info;
+        NPT_CHECK(np_topology_cpu_info(topology, list[i], &info) == NP_OK);
+        NPT_CHECK(i >= cores || !np_cpu_set_contains(&seen_cores, info.core));
+        (void)np_cpu_set_add(&seen_cores, info.core);
+        (void)np_cpu_set_add(&listed, list[i]);
+    }
+    NPT_CHECK(np_cpu_set_equal(&listed, cpus) && np_cpu_set_count(&seen_cores) == cores);
+}
+
 static void check_node(const np_topology *topology, np_node_index index, const np_cpu_set *all,
                        np_cpu_set *claimed)
 {
@@ -99,6 +120,7 @@ static void check_node(const np_topology *topology, np_node_index index, const n
     for (int32_t cpu = np_cpu_set_first(&cpus); cpu != NP_CPU_NONE;
          cpu = np_cpu_set_next(&cpus, cpu))
         NPT_CHECK(np_topology_cpu_node(topology, cpu) == id);
+    check_list(topology, index, &cpus, info.core_count);
 }
 
 /* Ranks are dense: every core below the count has exactly one thread 0. */

@@ -34,7 +34,7 @@ static int remove_one(const char *path, const struct stat *about, int kind, stru
     return place->level == 0 ? 0 : remove(path);
 }
 
-void tree_clear(tree *self)
+void tree_clear(const tree *self)
 {
     if (strstr(self->root, "/np-machine-") == NULL)
         NPT_FAIL("will not remove %s", self->root);

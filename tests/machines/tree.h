@@ -21,7 +21,7 @@ void tree_begin(tree *self);
 /* Removes it and what is in it. */
 void tree_end(tree *self);
 /* Removes what is in it. */
-void tree_clear(tree *self);
+void tree_clear(const tree *self);
 
 /* `path` begins with a slash; folders on the way are made. */
 void tree_write(const tree *self, const char *path, const char *text, size_t length);
