@@ -54,11 +54,6 @@ const char *npi_advice_rule_key(uint32_t number)
     return rules[number].key;
 }
 
-double npi_advice_rule_threshold(uint32_t number)
-{
-    return rules[number].threshold;
-}
-
 bool npi_advice_get(const npi_figures *figures, uint32_t number, npi_advice *out)
 {
     npi_text say;

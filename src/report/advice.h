@@ -18,7 +18,6 @@ typedef struct npi_advice {
 /* Rules, the most important first. */
 uint32_t npi_advice_rule_count(void);
 const char *npi_advice_rule_key(uint32_t number);
-double npi_advice_rule_threshold(uint32_t number);
 
 /* True, with key and text filled in, if the rule fires. */
 bool npi_advice_get(const npi_figures *figures, uint32_t number, npi_advice *out);

@@ -199,7 +199,8 @@ static bool fences_are_full(void)
 #if defined(NPI_TSAN)
     return true;
 #else
-    return npi_load_relaxed(&npi_fences) == NPI_FENCES_FULL;
+    uint32_t state = npi_load_relaxed(&npi_fences);
+    return state == NPI_FENCES_FULL || state == NPI_FENCES_REFUSED;
 #endif
 }
 
