@@ -124,7 +124,7 @@ void sim_print_history(size_t count)
         const event *at = &events[i % EVENTS];
         char text[128];
         npt_format(text, sizeof text, at->text, at->numbers);
-        printf("  %12.3f  %-15.15s  %.49s\n", (double)at->time / 1000.0,
+        printf("  %12.3f  %-15.15s  %.47s\n", (double)at->time / 1000.0,
                at->fibre == before ? "" : npt_sim.fibres[at->fibre]->name, text);
         before = at->fibre;
     }

@@ -30,18 +30,22 @@ typedef struct mapping {
 } mapping;
 
 static char *reserve;
-static size_t used;
+static size_t used, reserved;
 static mapping *mappings;
 static uint32_t count, room;
 static unsigned char there[KEPT / PAGE]; /* 0: never touched */
 
 void npt_memory_begin(void)
 {
-    if (reserve == NULL) {
-        reserve = mmap(NULL, RESERVE, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (reserve == MAP_FAILED)
+    for (size_t bytes = RESERVE; reserve == NULL; bytes /= 2) { /* as much as the system lets us */
+        char *got = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (got == MAP_FAILED && bytes > KEPT / 16)
+            continue;
+        if (got == MAP_FAILED)
             abort();
+        reserve = got;
+        reserved = bytes;
     }
     used = 0;
     count = 0;
@@ -150,7 +154,7 @@ int npi_os_map(size_t bytes, size_t alignment, void **out)
     if (alignment < PAGE)
         alignment = PAGE;
     size_t at = (used + alignment - 1) / alignment * alignment;
-    if (bytes > RESERVE - at)
+    if (at > reserved || bytes > reserved - at)
         return ENOMEM;
     if (count == room) {
         room = room != 0 ? room * 2 : 64;
