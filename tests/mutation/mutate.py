@@ -7,7 +7,7 @@ copy, never in the tree itself; only the program that must catch it is built the
 must fail: by its exit code, by a crash, or by hanging until its time is over. Before that the same
 program must pass with the sources as they are.
 
-The format of a list (tests/mutation/README.md has an example):
+The format of a list (README.md beside this file has an example):
 
     mutation NAME           begins an entry
     why TEXT                what is wrong with it, or which published bug it is; several lines
@@ -210,8 +210,8 @@ class Scratch:
     def __init__(self, work, tree, name, arguments, jobs):
         self.tree, self.folder, self.jobs = tree, Path(work, name), jobs
         self.log = Path(work, "log")
-        if not Path(self.folder, "build.ninja").is_file():
-            self.call(["cmake", "-S", tree, "-B", self.folder, *COMMON, *arguments], "configure")
+        # Each time: a folder of tests may have come or gone since the last one.
+        self.call(["cmake", "-S", tree, "-B", self.folder, *COMMON, *arguments], "configure")
         listed = subprocess.run(["ninja", "-C", self.folder, "-t", "targets", "all"],
                                 capture_output=True, text=True, check=True).stdout
         self.targets = {line.split(":")[0] for line in listed.splitlines()}
@@ -261,6 +261,19 @@ def run_once(command, tree, timeout):
 
 
 AFTER = re.compile(rb"failed after (\d+)")
+# The simulation counts the schedules of each case, and says in which run of the last one it failed.
+WHOLE_CASES = re.compile(rb"^counted: sim \| schedules of [^|]*\| (\d+)", re.MULTILINE)
+LAST_CASE = re.compile(rb"^failed: .* seed \d+ \(run (\d+)\)", re.MULTILINE)
+
+
+def after_how_many(output):
+    found = AFTER.search(output)
+    if found:
+        return int(found.group(1))
+    found = LAST_CASE.search(output)
+    if found:
+        return int(found.group(1)) + sum(int(number) for number in WHOLE_CASES.findall(output))
+    return None
 
 
 class Runner:
@@ -288,8 +301,9 @@ class Runner:
             how, output = run_once(TOOLS[tool][2] + [path] + arguments, self.tree, entry.timeout)
         seconds = time.monotonic() - begun
         Path(self.work, "log", label.replace("/", "-") + ".log").write_bytes(output)
-        found = AFTER.search(output)
-        after = int(found.group(1)) if found else run if entry.runs > 1 else None
+        after = after_how_many(output)
+        if after is None and entry.runs > 1:
+            after = run
         return how, after, seconds
 
     def baseline(self, by, entry):

@@ -376,6 +376,87 @@ static void skew(void *argument)
     pool_close(&the);
 }
 
+/* --- age: what waits behind a long task leaves after a while, each time -------------------------
+ */
+
+#define LONG_NS UINT64_C(200000000)
+#define SOON_NS UINT64_C(50000000) /* the gate's age many times over, and what faults may add */
+static uint64_t aged_sent;
+static bool long_begun, aged_ran;
+
+static void very_long(sim_job *job)
+{
+    (void)job;
+    long_begun = true;
+    pool_work(LONG_NS);
+}
+
+static void aged(sim_job *job)
+{
+    sim_check(sim_now() - aged_sent < SOON_NS, "job # waited # us behind a long task", job->number,
+              (sim_now() - aged_sent) / 1000);
+    aged_ran = true;
+}
+
+static void ages(void *argument)
+{
+    (void)argument;
+    pool_begin();
+    np_executor_options options = {.workers_per_node = 1, .gate_age_ns = 200000};
+    options.spin_ns = sim_random(2) == 0 ? NP_SPIN_NONE : 0;
+    pool_open(&the, &options, false);
+    for (unsigned round = 0; round < 3; round++) {
+        long_begun = aged_ran = false;
+        sim_job *first = job_new(&the, very_long);
+        first->affinity = NP_AFFINITY_STRICT;
+        sim_job *second = job_new(&the, aged);
+        first->home = second->home = pool_some_node(&the);
+        (void)job_send(first);
+        while (!long_begun)
+            pool_work(1000);
+        pool_work(sim_random(400000));
+        aged_sent = sim_now();
+        (void)job_send(second);
+        sim_check_ok(np_executor_wait_idle(the.executor, NP_FOREVER));
+    }
+    pool_close(&the);
+}
+
+/* --- strict tasks reach their home though workers of both nodes come and go
+ * ----------------------- */
+
+static void strict_sender(void *argument)
+{
+    np_node_id node = *(np_node_id *)argument;
+    for (unsigned i = 0; i < 12; i++) {
+        sim_job *job = job_new(&the, sim_random(3) == 0 ? short_one : NULL);
+        job->affinity = NP_AFFINITY_STRICT;
+        job->home = node;
+        (void)job_send(job);
+        if (sim_random(2) == 0)
+            while (job->state == JOB_NEW)
+                pool_work(sim_random(3000));
+    }
+}
+
+static void strict_traffic(void *argument)
+{
+    (void)argument;
+    pool_begin();
+    np_executor_options options = {0};
+    pool_random_options(&options);
+    options.workers_per_node = 1 + (uint32_t)sim_random(2);
+    pool_open(&the, &options, false);
+    sim_thread *watch = pool_watch(&the, 40);
+    sim_thread *threads[3];
+    for (unsigned i = 0; i < 3; i++)
+        threads[i] = sim_thread_start("sender", strict_sender, &the.nodes[i % the.node_count]);
+    for (unsigned i = 0; i < 3; i++)
+        pool_join(threads[i]);
+    pool_join(watch);
+    pool_close(&the);
+}
+
 /* A short loop on top of forked children, and then long work: what the loop offers quietly must not
  * take the children along to where no sleeper is told of them. */
 static void nothing_much(void *context, size_t begin, size_t end)
@@ -446,6 +527,12 @@ static const sim_case cases[] = {
      .share = 50,
      .config = {.machine = "numa:1 core:1 pu:1", .faults = SIM_HARMLESS_FAULTS}},
     {.name = "idle", .scenario = wait_idle, .config = TWO_BY_TWO},
+    {.name = "traffic", .scenario = strict_traffic, .config = TWO_BY_TWO},
+    {.name = "ages",
+     .scenario = ages,
+     .share = 50,
+     .config = {.machine = "numa:2 core:1 pu:1",
+                .faults = {.spurious_wakes = 8, .delayed_wakes = 6, .preemptions = 40}}},
     {.name = "loops", .scenario = loops_above_children, .config = TWO_BY_TWO},
     {.name = "loops four",
      .scenario = loops_above_children,
