@@ -29,6 +29,7 @@ import fcntl
 import fnmatch
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -82,7 +83,7 @@ class Entry:
 
 
 def parse_by(text, place):
-    words = text.split()
+    words = shlex.split(text)
     if len(words) < 2 or words[0] not in TOOLS:
         raise Broken(f"{place}: expected a tool ({', '.join(TOOLS)}) and a program: {text!r}")
     return words[0], words[1], words[2:]
