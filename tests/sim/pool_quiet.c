@@ -118,8 +118,43 @@ static uint64_t children(npi_node *node, bool open)
     return sum;
 }
 
+/*
+ * What a worker keeps to itself is the oldest part of it in sight, or somebody has asked, which the
+ * owner hears at its next fork or join. One that sleeps or blocks keeps nothing to itself.
+ */
+static void check_private(npi_node *node)
+{
+    uint32_t limit = npi_load_relaxed(&node->sleepers.limit);
+    for (uint32_t seat = 0; seat < limit; seat++) {
+        npi_worker *worker = npi_node_seat(node, seat);
+        uint32_t activity = npi_load_relaxed(&worker->activity);
+        uint32_t kept = npi_deque_private(&worker->deque);
+        if (kept == 0)
+            continue;
+        sim_check(activity == NPI_WORKER_AWAKE, "worker # keeps # children to itself in state #",
+                  worker->index, kept, activity);
+        sim_check(parked(node) == 0 || npi_deque_has_shared(&worker->deque, true) ||
+                      npi_load_relaxed(&worker->deque.hungry) != 0,
+                  "worker # keeps # children to itself, # workers sleep, and nobody has asked",
+                  worker->index, kept, parked(node));
+    }
+}
+
+/* As many spares are at work as workers are away. */
+static void check_spares(npi_node *node)
+{
+    uint32_t active = 0;
+    for (uint32_t i = 0; i < node->spares; i++)
+        active += npi_load_relaxed(&npi_node_seat(node, node->regular + i)->seat_state) ==
+                  NPI_SEAT_ACTIVE;
+    sim_check(active == node->blocked, "# spares of node # are active, # workers are away", active,
+              (uint64_t)node->id, node->blocked);
+}
+
 static void check_home(npi_node *node)
 {
+    check_private(node);
+    check_spares(node);
     if (parked(node) == 0)
         return;
     uint64_t queued = gated(node) + in_lanes(node, NP_AFFINITY_STRICT) +
