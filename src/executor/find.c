@@ -224,13 +224,13 @@ static npi_found visit_siblings(npi_worker *worker, npi_work *out)
 
 static bool tasks_behind_gate(npi_node *node)
 {
-    if (npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED))
+    if (npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED)) /* source: away_lane_preferred */
         return true;
     uint32_t limit = npi_load_acquire(&node->sleepers.limit);
     for (uint32_t word = 0; word * 64 < limit; word++)
         for (uint64_t left = awake_seats(node, word, 0, limit); left != 0; left &= left - 1) {
             uint32_t seat = word * 64 + (uint32_t)__builtin_ctzll(left);
-            if (!npi_queue_is_empty(&npi_node_seat(node, seat)->queue))
+            if (!npi_queue_is_empty(&npi_node_seat(node, seat)->queue)) /* source: away_queue */
                 return true;
         }
     return false;
@@ -353,7 +353,12 @@ npi_found npi_find_anywhere(npi_worker *worker, npi_work *out)
     return found != NPI_FOUND_NOTHING ? found : visit_other_nodes(worker, out);
 }
 
-/* --- looking without taking ------------------------------------------------------------------ */
+/* --- looking without taking --------------------------------------------------------------------
+ *
+ * Each look at a source is marked with the source's name. tests/model/sources.sh makes a list of
+ * them and finds looks without a mark, and the model has a case of parking against waking for each:
+ * a source without one does not compile there.
+ */
 
 typedef struct seats_look {
     bool children;      /* shared ones, for workers of the node */
@@ -363,13 +368,13 @@ typedef struct seats_look {
 
 static void look_at_seat(npi_worker *victim, seats_look *look)
 {
-    if (npi_deque_has_shared(&victim->deque, true)) {
+    if (npi_deque_has_shared(&victim->deque, true)) { /* source: children */
         look->children = true;
-        look->open_children |= npi_deque_has_shared(&victim->deque, false);
+        look->open_children |= npi_deque_has_shared(&victim->deque, false); /* source: children */
     } else if (npi_load_relaxed(&victim->activity) == NPI_WORKER_AWAKE) {
         npi_deque_ask(&victim->deque);
     }
-    look->queued |= !npi_queue_is_empty(&victim->queue);
+    look->queued |= !npi_queue_is_empty(&victim->queue); /* source: queue */
 }
 
 static seats_look look_at_seats(npi_node *node, const npi_worker *bare)
@@ -390,9 +395,13 @@ static npi_look look_at_home(npi_node *node, const npi_worker *bare)
     /* Everything is looked at, though one find would do for a worker of this node: whoever asks on
      * behalf of others must know whether any of it may leave. */
     seats_look seats = look_at_seats(node, bare);
-    bool open = seats.open_children || npi_inbox_holds(&node->inbox, NPI_MASK_ANY);
-    bool gated = seats.queued || npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED);
-    bool work = open || gated || seats.children || npi_inbox_holds(&node->inbox, NPI_MASK_STRICT);
+    npi_inbox *inbox = &node->inbox;
+    bool open = seats.open_children;
+    open = open || npi_inbox_holds(inbox, NPI_MASK_ANY); /* source: lane_any */
+    bool gated = seats.queued;
+    gated = gated || npi_inbox_holds(inbox, NPI_MASK_PREFERRED); /* source: lane_preferred */
+    bool work = open || gated || seats.children;
+    work = work || npi_inbox_holds(inbox, NPI_MASK_STRICT); /* source: lane_strict */
     return (npi_look){work ? NPI_LOOK_WORK : NPI_LOOK_NOTHING, node, open || gated, !open};
 }
 
@@ -400,8 +409,9 @@ static npi_look look_abroad(npi_node *other, np_steal_policy policy)
 {
     npi_look look = {NPI_LOOK_WORK, other, true, false};
     bool asleep = sleeps(other);
-    if ((!asleep && npi_inbox_holds(&other->inbox, NPI_MASK_ANY)) ||
-        look_at_seats(other, NULL).open_children)
+    if (!asleep && npi_inbox_holds(&other->inbox, NPI_MASK_ANY)) /* source: away_lane_any */
+        return look;
+    if (look_at_seats(other, NULL).open_children) /* source: away_children */
         return look;
     if (asleep)
         return (npi_look){NPI_LOOK_NOTHING, other, false, false};

@@ -8,6 +8,7 @@
  * else, as a busy worker or an outside thread, and takes nothing back.
  */
 #include "model/pool.h"
+#include "model/sources.h"
 
 namespace
 {
@@ -174,11 +175,112 @@ struct wake_away_queue : wake {
     }
 };
 
+/* --- more than one who brings, searches or sleeps --------------------------------------------- */
+
+/* A searcher finds one task and leaves, while another one is submitted to it: whoever sleeps gets
+ * that. The sleeper is in the set from the beginning and need not be run: it was given its token.
+ */
+struct left_to_searcher : wake {
+    static constexpr const char *name = "wake.left_to_searcher";
+    void before()
+    {
+        build({.workers = 2});
+        submit(0, NP_AFFINITY_PREFERRED);
+        npi_store_relaxed(&sleeper()->activity, (uint32_t)NPI_WORKER_PARKED);
+        npi_store_relaxed(&sleeper()->token.state, (uint32_t)NPI_TOKEN_ASLEEP);
+        npi_store_relaxed(&executor->sleeping, 1u);
+        npi_sleepers_enter(&node(0)->sleepers, 0);
+    }
+    void thread(unsigned index)
+    {
+        if (index == 0) {
+            sit(worker(0, 1));
+            search_once(worker(0, 1));
+        } else {
+            stand();
+            MODEL_CHECK(np_submit(executor, pool_run, task(2)) == NP_OK);
+        }
+    }
+    void after()
+    {
+        MODEL_CHECK(ran[1] == 1 && ran[2] == 0);
+        MODEL_CHECK(!npi_queue_is_empty(&node(0)->inbox.list[0]->queue) ||
+                    npi_inbox_lanes(&node(0)->inbox) > 1);
+        MODEL_CHECK(npi_token_is_given(&sleeper()->token));
+        MODEL_CHECK(npi_sleepers_searchers(&node(0)->sleepers) == 1); /* raised for it */
+    }
+};
+
+/* Two sleepers, two tasks of one submitter. */
+struct two_sleepers : wake {
+    static constexpr const char *name = "wake.two_sleepers";
+    static constexpr int threads = 3, bound = np_model::RANDOM_ONLY, soak_bound = 1;
+    void before()
+    {
+        build({.workers = 2});
+    }
+    void thread(unsigned index)
+    {
+        if (index < 2) {
+            sit(worker(0, index));
+            search_once(worker(0, index));
+            return;
+        }
+        stand();
+        for (uintptr_t i = 1; i <= 2; i++)
+            MODEL_CHECK(np_submit(executor, pool_run, task(i)) == NP_OK);
+    }
+    void after()
+    {
+        ran_once(2);
+    }
+};
+
+/* Two submitters, one sleeper, who must find both: the claim in vain of one submitter must not
+ * hide its task from the other one's. */
+struct two_submitters : wake {
+    static constexpr const char *name = "wake.two_submitters";
+    static constexpr int threads = 3, bound = 1, soak_bound = 2;
+    void before()
+    {
+        build({});
+    }
+    void thread(unsigned index)
+    {
+        if (index == 0) {
+            sit(worker(0, 0));
+            search_once(worker(0, 0));
+            search_once(worker(0, 0));
+            return;
+        }
+        stand();
+        MODEL_CHECK(np_submit(executor, pool_run, task(index)) == NP_OK);
+    }
+    void after()
+    {
+        ran_once(2);
+    }
+};
+
+/* The task may leave, its home's only worker is busy, and the gate keeps it for now: the sleeper
+ * watches, asks again, and takes it when it has waited long enough. */
+struct watcher : wake {
+    static constexpr const char *name = "wake.gate_watcher";
+    void before()
+    {
+        build({.nodes = 2, .gate_backlog = 5});
+    }
+    void thread(unsigned index)
+    {
+        index == 0 ? sleep() : submit(1, NP_AFFINITY_PREFERRED);
+    }
+};
+
 } // namespace
 
 int main(int argc, char **argv)
 {
-    return np_model::main_of<wake_lane_preferred, wake_lane_strict, wake_lane_any, wake_queue,
-                             wake_children, wake_away_lane_any, wake_away_children,
-                             wake_away_lane_preferred, wake_away_queue>(argc, argv);
+#define CASE(source) wake_##source,
+    return np_model::main_of<NPT_SOURCE_MAP(CASE) left_to_searcher, two_sleepers, two_submitters,
+                             watcher>(argc, argv);
 }

@@ -21,7 +21,6 @@
 
 #include "model/core.h"
 
-#include <errno.h>
 #include <string.h>
 
 namespace np_model
@@ -56,9 +55,9 @@ unsigned record_count = 1;
 /* Who has touched, and who has written, each word of the memory, in all executions. */
 struct touch {
     uint8_t readers, writers;
+    bool shared; /* as it was when the search began: within one, nothing may change */
 };
 touch touches[memory_bytes / 4];
-unsigned conflict_count;
 
 bool running, every_access;
 fences fence_kind;
@@ -117,13 +116,8 @@ bool is_scheduling_point(const uint32_t *ticket, bool writes)
         return true; /* on a stack, or static: taken for shared */
     touch &t = touches[offset / 4];
     uint8_t bit = (uint8_t)(1u << rl::ctx().current_thread());
-    bool before = conflicting(t);
     (writes ? t.writers : t.readers) |= bit;
-    if (!before && conflicting(t)) {
-        conflict_count++;
-        before = true;
-    }
-    return before || every_access;
+    return t.shared || every_access;
 }
 
 /* The running fibre is again that of this thread: its thread-local state. */
@@ -353,7 +347,8 @@ void relax(const site &at)
 /* --- sleeping and waking -----------------------------------------------------------------------
  */
 
-int futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const site &at)
+/* False: the deadline passed. (No errno here: Relacy has its own numbers.) */
+bool futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const site &at)
 {
     rl::context &c = rl::ctx();
     c.sched();
@@ -363,13 +358,13 @@ int futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const sit
     if (r.value != expected) {
         log(at, "no sleep", ticket, r.value, r.value, "");
         relax(at); /* the caller looks again: it shall not see the same old value for ever */
-        return 0;
+        return true;
     }
     if (spurious_left[thread] != 0 && c.rand(2, rl::sched_type_user) == 1) {
         spurious_left[thread]--;
         log(at, "sleep interrupted", ticket, expected, expected, "");
         relax(at);
-        return 0;
+        return true;
     }
     log(at, "sleep", ticket, expected, expected, "");
     sleepers[sleeper_count++] = sleeper{ticket, thread};
@@ -377,7 +372,7 @@ int futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const sit
                                                      where(at));
     restore_identity();
     if (reason == rl::unpark_reason_normal)
-        return 0;
+        return true;
     unsigned kept = 0;
     for (unsigned i = 0; i < sleeper_count; i++)
         if (sleepers[i].thread != thread)
@@ -386,7 +381,7 @@ int futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const sit
     if (clock_ns < deadline)
         clock_ns = deadline;
     log(at, "time is over", ticket, expected, expected, "");
-    return ETIMEDOUT;
+    return false;
 }
 
 void futex_wake(uint32_t *ticket, uint32_t count, const site &at)
@@ -414,12 +409,17 @@ void futex_wake(uint32_t *ticket, uint32_t count, const site &at)
 void forget_conflicts()
 {
     memset(touches, 0, sizeof touches);
-    conflict_count = 0;
 }
 
-unsigned conflicts()
+bool learn_conflicts()
 {
-    return conflict_count;
+    bool more = false;
+    for (touch &t : touches) {
+        bool shared = conflicting(t);
+        more |= shared != t.shared;
+        t.shared = shared;
+    }
+    return more;
 }
 
 void set_every_access(bool every)

@@ -24,9 +24,10 @@ enum class fences { full, asymmetric };
 
 /* Forgets what earlier executions have shown about who touches what. */
 void forget_conflicts();
-/* How many addresses are known to be touched by two threads, one of them writing. While this number
- * grows a search in a tree begins anew: the others have no scheduling point. */
-unsigned conflicts();
+/* Between two searches: from now on each address that two threads have touched, one of them
+ * writing, has scheduling points. True if there are more of them than before: the search must be
+ * repeated. */
+bool learn_conflicts();
 /* Every access is a scheduling point (random schedules), or only those to shared addresses. */
 void set_every_access(bool every);
 void set_fences(fences which);

@@ -18,13 +18,13 @@
 
 namespace np_model
 {
-int futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const site &at);
+bool futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const site &at);
 void futex_wake(uint32_t *ticket, uint32_t count, const site &at);
 } // namespace np_model
 
 int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t deadline)
 {
-    return np_model::futex_wait(&word->ticket, expected, deadline, NPT_SITE);
+    return np_model::futex_wait(&word->ticket, expected, deadline, NPT_SITE) ? 0 : ETIMEDOUT;
 }
 
 void npi_os_futex_wake(np_atomic(uint32_t) *word, uint32_t count)

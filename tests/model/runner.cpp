@@ -122,14 +122,12 @@ bool search_tree(request &r, const char *kind)
     set_spurious(1);
     forget_conflicts();
     unsigned long long executions;
-    unsigned known;
     do { /* until the search has met no address that it did not know to be shared */
-        known = conflicts();
         if (!run(how, &executions)) {
             report_failure(r, how, text, executions);
             return false;
         }
-    } while (known != conflicts());
+    } while (learn_conflicts());
     printf("counted: model | schedules of %s | %llu\n", text, executions);
     fflush(stdout);
     return true;
