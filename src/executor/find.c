@@ -395,13 +395,12 @@ static npi_look look_at_home(npi_node *node, const npi_worker *bare)
     /* Everything is looked at, though one find would do for a worker of this node: whoever asks on
      * behalf of others must know whether any of it may leave. */
     seats_look seats = look_at_seats(node, bare);
-    npi_inbox *inbox = &node->inbox;
-    bool open = seats.open_children;
-    open = open || npi_inbox_holds(inbox, NPI_MASK_ANY); /* source: lane_any */
-    bool gated = seats.queued;
-    gated = gated || npi_inbox_holds(inbox, NPI_MASK_PREFERRED); /* source: lane_preferred */
-    bool work = open || gated || seats.children;
-    work = work || npi_inbox_holds(inbox, NPI_MASK_STRICT); /* source: lane_strict */
+    bool open = seats.open_children ||
+                npi_inbox_holds(&node->inbox, NPI_MASK_ANY); /* source: lane_any */
+    bool gated = seats.queued ||
+                 npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED); /* source: lane_preferred */
+    bool work = open || gated || seats.children ||
+                npi_inbox_holds(&node->inbox, NPI_MASK_STRICT); /* source: lane_strict */
     return (npi_look){work ? NPI_LOOK_WORK : NPI_LOOK_NOTHING, node, open || gated, !open};
 }
 
@@ -409,9 +408,8 @@ static npi_look look_abroad(npi_node *other, np_steal_policy policy)
 {
     npi_look look = {NPI_LOOK_WORK, other, true, false};
     bool asleep = sleeps(other);
-    if (!asleep && npi_inbox_holds(&other->inbox, NPI_MASK_ANY)) /* source: away_lane_any */
-        return look;
-    if (look_at_seats(other, NULL).open_children) /* source: away_children */
+    if ((!asleep && npi_inbox_holds(&other->inbox, NPI_MASK_ANY)) || /* source: away_lane_any */
+        look_at_seats(other, NULL).open_children)                    /* source: away_children */
         return look;
     if (asleep)
         return (npi_look){NPI_LOOK_NOTHING, other, false, false};
