@@ -163,6 +163,11 @@ typedef struct np_executor_options {
     uint32_t inbox_capacity;
     np_inbox_full inbox_full;
 
+    /* Reports workers that are in one task for longer than this: see np_executor_stuck_tasks().
+     * 0: nobody watches, and nothing is spent on it; else from 1,000,000 (a millisecond) to a day.
+     * NUMAPERF_WATCHDOG_NS=N */
+    uint64_t watchdog_ns;
+
     bool ignore_environment; /* true: only this struct counts */
 } np_executor_options;
 
@@ -370,6 +375,41 @@ NP_API NP_MUST_USE np_status np_executor_load_now(const np_executor *executor,
 /* Tasks accepted and not ended, at this moment. */
 NP_API uint64_t np_executor_pending(const np_executor *executor);
 
+/* What a worker that does not come out of its task is doing. */
+typedef enum np_stuck_state {
+    NP_STUCK_RUNNING = 0, /* computing, or in a call that the library does not know of */
+    NP_STUCK_WAITING, /* in a wait of the library, asleep: it takes other tasks if there are any */
+    NP_STUCK_BLOCKED  /* inside np_blocking_begin(), or in a wait that runs nothing else */
+} np_stuck_state;
+NP_API const char *np_stuck_state_name(np_stuck_state state);
+
+typedef struct np_stuck_task {
+    uint32_t worker; /* index, as np_current_worker_index() */
+    np_worker_kind kind;
+    np_node_id node; /* of the worker */
+    uint64_t thread; /* the kernel's id, for a debugger */
+    np_stuck_state state;
+    uintptr_t function; /* address of the task's function, for dladdr() or addr2line */
+    const char *label;  /* what the task gave np_task_label(), or NULL */
+    uint64_t stuck_ns;  /* that it has been watched in this task, at the least */
+} np_stuck_task;
+
+/*
+ * The watchdog (watchdog_ns in the options) is a thread of the executor that looks at every worker
+ * four times in watchdog_ns while tasks run, and sleeps while none does. A worker that it has seen
+ * in one and the same task for that long, waits and blocking calls included, it reports once, as a
+ * warning to the diagnostic handler: worker, node, thread, state, label, function. A task that
+ * another one runs on top of while it waits is a task of its own, and what waits beneath is counted
+ * anew afterwards. The children that a task runs in its own joins are part of it.
+ *
+ * Writes the tasks that have been reported and are still running, at most `capacity`, in the order
+ * of worker indices; returns how many there are. Any thread, also while the handler is called or a
+ * shutdown waits; blocks for a few instructions. 0 without a watchdog, for NULL and in a forked
+ * child.
+ */
+NP_API size_t np_executor_stuck_tasks(const np_executor *executor, np_stuck_task *out,
+                                      size_t capacity);
+
 /* Nodes, workers, policy, binding of every worker, in words; like snprintf. */
 NP_API size_t np_executor_describe(const np_executor *executor, char *buffer, size_t capacity);
 
@@ -386,6 +426,11 @@ NP_API np_node_id np_current_home(void);
 NP_API uint32_t np_current_worker_index(void);
 /* The group of the running task, or NULL. */
 NP_API np_group *np_current_group(void);
+
+/* Names what the running task does, for the watchdog's reports, until the task ends or names
+ * something else. The text is not copied: a literal, or memory that outlives the executor. NULL
+ * takes the name away. Costs a store; without a watchdog and outside tasks it changes nothing. */
+NP_API void np_task_label(const char *label);
 
 NP_END_DECLS
 

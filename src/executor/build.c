@@ -230,6 +230,8 @@ np_status npi_executor_build(const np_topology *topology, const npi_plan *plan, 
         status = build_tables(executor);
     if (status == NP_OK)
         status = number_workers(executor);
+    if (status == NP_OK)
+        status = npi_watchdog_prepare(executor);
     if (status != NP_OK) {
         npi_executor_free(executor);
         return status;
@@ -248,6 +250,7 @@ static void free_node(np_executor *executor, npi_node *node)
 
 void npi_executor_free(np_executor *executor)
 {
+    npi_watchdog_free(executor);
     npi_free_array(executor->seats, executor->seat_count, sizeof *executor->seats);
     npi_free_array(executor->by_id, executor->by_id_count, sizeof *executor->by_id);
     for (uint32_t i = 0; executor->nodes != NULL && i < executor->node_count; i++)

@@ -130,6 +130,8 @@ static np_status start_workers(np_executor *executor)
     await_reports(executor, started);
     if (status == NP_OK)
         status = first_failure(executor);
+    if (status == NP_OK)
+        status = npi_watchdog_start(executor); /* the last that can fail: no hook has run yet */
     if (status != NP_OK) {
         abandon(executor, started);
         return status;

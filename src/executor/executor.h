@@ -81,6 +81,33 @@ struct npi_node {
     np_atomic(uint64_t) outside_discarded;
 };
 
+/* --- what the watchdog knows: watchdog.c ---------------------------------------------------- */
+
+/* What a worker is running. Written by it, under the option only but for the label; read by anybody
+ * who asks. */
+typedef struct npi_watched {
+    np_atomic(uint64_t) serial;    /* raised before and after a change: odd while it is made */
+    np_atomic(uintptr_t) function; /* of the innermost task; 0: none */
+    np_atomic(const char *) label; /* that the task gave itself, or NULL */
+} npi_watched;
+
+/* What the watchdog has seen of a worker; by its lock. */
+typedef struct npi_watch_entry {
+    uint64_t serial; /* of the task at that time */
+    uint64_t since_ns;
+    bool reported;
+} npi_watch_entry;
+
+enum { NPI_WATCHDOG_AWAKE = 0, NPI_WATCHDOG_ASLEEP, NPI_WATCHDOG_LEAVES };
+
+typedef struct npi_watchdog {
+    np_atomic(uint32_t) state; /* NPI_WATCHDOG_...; what its thread sleeps on */
+    npi_lock lock;
+    npi_watch_entry *entries; /* by worker index, by lock; NULL without the option */
+    npi_os_thread thread;     /* the creator's, with has_thread */
+    bool has_thread;
+} npi_watchdog;
+
 /* --- a worker ------------------------------------------------------------------------------ */
 
 /* What a running task is to those who ask from inside; on the stack of whoever runs it. Outlives
@@ -175,6 +202,8 @@ struct np_worker {
     np_atomic(uint64_t) thread_id;
     bool away; /* inside np_blocking_begin .. end; by the node's seat_lock */
 
+    npi_watched watched;
+
     /* By the thread at start, read after it reported. */
     bool has_thread;
     npi_os_thread thread;
@@ -197,15 +226,22 @@ typedef struct npi_settings {
     uint32_t spin_ns;
     uint32_t gate_backlog;
     uint64_t gate_age_ns;
+    uint64_t watchdog_ns; /* 0: none */
 } npi_settings;
+
+/* What a worker must not run the next task without asking about: bits of `attention`. */
+enum {
+    NPI_ATTENTION_DISCARD = 1, /* a timed shutdown's deadline passed: tasks are handed back */
+    NPI_ATTENTION_WATCHED = 2  /* there is a watchdog; constant after create */
+};
 
 enum { NPI_PHASE_STARTING = 0, NPI_PHASE_GO, NPI_PHASE_ABORT };
 
 struct np_executor {
     /* Read by every submit, written at the ends of its life. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) closed; /* no more tasks from outside */
-    np_atomic(uint32_t) discarding; /* a timed shutdown's deadline passed: tasks are handed back */
-    np_atomic(uint32_t) stopping;   /* nothing is left: workers leave */
+    np_atomic(uint32_t) attention; /* NPI_ATTENTION_...: one look for all that is rare */
+    np_atomic(uint32_t) stopping;  /* nothing is left: workers leave */
     /* Changed when workers go to sleep or wake. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) sleeping; /* workers in any node's set */
     np_atomic(uint32_t) armed;        /* 1: a sleeper watches what the gate refused */
@@ -239,6 +275,8 @@ struct np_executor {
     npi_lock shutdown_lock;            /* one ends the threads */
     bool stopped;                      /* by shutdown_lock */
     np_atomic(uint32_t) guests_inside; /* threads in np_worker_run */
+
+    npi_watchdog watchdog;
 };
 
 static inline npi_worker *npi_worker_self(void)
@@ -424,6 +462,33 @@ void npi_seat_info(npi_worker *worker, np_worker_info *out);
 void npi_seat_hook(npi_worker *worker, bool start);
 /* Wakes every seat, so that it sees a flag. */
 void npi_seats_notice(np_executor *executor);
+
+/* --- watchdog.c: who is stuck --------------------------------------------------------------------
+ */
+
+static inline bool npi_is_watched(const npi_worker *worker)
+{
+    /* Relaxed: constant after create. */
+    return (npi_load_relaxed(&worker->executor->attention) & NPI_ATTENTION_WATCHED) != 0;
+}
+
+typedef struct npi_watch_outer {
+    uintptr_t function;
+    const char *label;
+} npi_watch_outer;
+
+/* Around a task of a watched executor; `outer` keeps what it runs on top of. */
+void npi_watch_enter(npi_worker *worker, uintptr_t function, npi_watch_outer *outer);
+void npi_watch_leave(npi_worker *worker, const npi_watch_outer *outer);
+/* A task of the library's own says for whose function it runs. */
+void npi_watch_rename(npi_worker *worker, uintptr_t function);
+
+/* Room for what it sees; NP_OK without the option. Freed by npi_watchdog_free. */
+np_status npi_watchdog_prepare(np_executor *executor);
+np_status npi_watchdog_start(np_executor *executor);
+/* After the last worker has gone. */
+void npi_watchdog_stop(np_executor *executor);
+void npi_watchdog_free(np_executor *executor);
 
 /* --- spare.c -------------------------------------------------------------------------------------
  */

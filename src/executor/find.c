@@ -193,7 +193,7 @@ void npi_find_prefetch(npi_worker *worker)
     NPI_PREFETCH(&node->executor);
     NPI_PREFETCH(&node->inbox.count);
     NPI_PREFETCH(&node->inbox.list);
-    NPI_PREFETCH(&worker->executor->closed); /* and stopping, discarding */
+    NPI_PREFETCH(&worker->executor->closed); /* and stopping, attention */
     NPI_PREFETCH(&worker->executor->sleeping);
     NPI_PREFETCH(&worker->frame);
     NPI_PREFETCH(&worker->deque);

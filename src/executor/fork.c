@@ -238,7 +238,9 @@ typedef struct fast_root {
 static void run_fast_root(void *argument)
 {
     fast_root *root = argument;
-    root->result = root->fn(npi_worker_self(), root->argument);
+    npi_worker *worker = npi_worker_self();
+    npi_watch_rename(worker, (uintptr_t)root->fn);
+    root->result = root->fn(worker, root->argument);
 }
 
 static np_status run_and_wait(np_executor *executor, np_node_id node, np_task_fn fn, void *argument)

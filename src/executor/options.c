@@ -217,6 +217,9 @@ static np_status read_numbers(np_executor_options *options)
         status = read_number("NUMAPERF_GATE_AGE_NS", 1, UINT64_C(3600) * 1000000000u, false,
                              &options->gate_age_ns);
     if (status == NP_OK)
+        status = read_number("NUMAPERF_WATCHDOG_NS", NPI_WATCHDOG_NS_MIN, NPI_WATCHDOG_NS_MAX,
+                             false, &options->watchdog_ns);
+    if (status == NP_OK)
         status = read_number32("NUMAPERF_INBOX_CAPACITY", 1, NPI_INBOX_CAPACITY_MAX, false,
                                &options->inbox_capacity);
     options->stack_size = (size_t)stack;
@@ -375,10 +378,17 @@ static np_status check(const np_executor_options *o)
     if (status == NP_OK)
         status = check_most("guest_workers", o->guest_workers, NPI_GUESTS_MAX);
     if (status == NP_OK)
+        status = check_most("watchdog_ns", o->watchdog_ns, NPI_WATCHDOG_NS_MAX);
+    if (status == NP_OK)
         status = check_most("spin_ns", o->spin_ns == NP_SPIN_BUSY ? 0 : or_zero(o->spin_ns),
                             NPI_SPIN_NS_MAX);
     if (status != NP_OK)
         return status;
+    if (o->watchdog_ns != 0 && o->watchdog_ns < NPI_WATCHDOG_NS_MIN)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT,
+                        "np_executor_options.watchdog_ns is %llu, at least %llu is needed",
+                        (unsigned long long)o->watchdog_ns,
+                        (unsigned long long)NPI_WATCHDOG_NS_MIN);
     if (o->cpus != NULL && np_cpu_set_is_empty(o->cpus))
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_executor_options.cpus is the empty set");
     if (o->stack_size != 0 && o->stack_size < npi_os_thread_stack_least())

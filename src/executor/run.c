@@ -77,7 +77,13 @@ static void end_task(npi_worker *worker, np_group *group)
 void npi_run_notice(npi_worker *worker, np_task_fn fn, void *argument)
 {
     npi_frame frame = {NULL, worker->node->index, false};
+    npi_watch_outer beneath;
+    bool watched = npi_is_watched(worker);
+    if (watched)
+        npi_watch_enter(worker, (uintptr_t)fn, &beneath);
     run_body(worker, &frame, fn, argument);
+    if (watched)
+        npi_watch_leave(worker, &beneath);
 }
 
 static void call_on_discard(np_executor *executor, npi_task *task, np_discard_reason reason)
@@ -151,22 +157,55 @@ static __attribute__((noinline)) void discard_instead(npi_worker *worker, npi_ta
     end_task(worker, task->group);
 }
 
-void npi_run_task(npi_worker *worker, npi_task *task)
+/* `watched` is known where this is compiled in. */
+static inline __attribute__((always_inline)) void run_now(npi_worker *worker, npi_task *task,
+                                                          bool watched)
 {
-    bool cancelled = task->group != NULL && npi_group_cancelled(task->group);
-    /* Relaxed: a task that is run a moment after the deadline is run, not lost. */
-    if (__builtin_expect(cancelled || npi_load_relaxed(&worker->executor->discarding) != 0, 0)) {
-        discard_instead(worker, task, cancelled);
-        return;
-    }
     npi_frame frame = {task->group, npi_meta_home(task->meta),
                        npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
+    npi_watch_outer beneath;
+    if (watched)
+        npi_watch_enter(worker, (uintptr_t)task->fn, &beneath);
     if (__builtin_expect(worker->frame == NULL && !frame.strict, 1))
         run_alone(worker, &frame, task);
     else
         run_nested(worker, &frame, task);
+    if (watched) /* before it counts as ended: who waits for that finds nobody stuck in it */
+        npi_watch_leave(worker, &beneath);
     npi_count_home(&worker->counters, frame.home);
     end_task(worker, frame.group);
+}
+
+static __attribute__((noinline)) void run_with_attention(npi_worker *worker, npi_task *task,
+                                                         bool cancelled)
+{
+    /* Relaxed: a task that is run a moment after the deadline is run, not lost. */
+    uint32_t attention = npi_load_relaxed(&worker->executor->attention);
+    if (cancelled || (attention & NPI_ATTENTION_DISCARD) != 0)
+        discard_instead(worker, task, cancelled);
+    else
+        run_now(worker, task, true);
+}
+
+void npi_run_task(npi_worker *worker, npi_task *task)
+{
+    bool cancelled = task->group != NULL && npi_group_cancelled(task->group);
+    /* Relaxed: as in run_with_attention. */
+    if (__builtin_expect(cancelled || npi_load_relaxed(&worker->executor->attention) != 0, 0))
+        run_with_attention(worker, task, cancelled);
+    else
+        run_now(worker, task, false);
+}
+
+static __attribute__((noinline)) uintptr_t call_watched(npi_worker *worker, const npi_child *child)
+{
+    npi_watch_outer beneath;
+    np_fast_fn fast = npi_plain_get(&child->fast);
+    npi_watch_enter(
+        worker, fast != NULL ? (uintptr_t)fast : (uintptr_t)npi_plain_get(&child->plain), &beneath);
+    uintptr_t result = npi_child_call(worker, child);
+    npi_watch_leave(worker, &beneath);
+    return result;
 }
 
 void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owner)
@@ -174,7 +213,8 @@ void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owne
     npi_level level;
     outer before;
     enter(worker, npi_plain_get(&child->frame), &level, &before);
-    uintptr_t result = npi_child_call(worker, child);
+    uintptr_t result = __builtin_expect(npi_is_watched(worker), 0) ? call_watched(worker, child)
+                                                                   : npi_child_call(worker, child);
     leave(worker, &level, &before);
     npi_plain_set(&child->argument, result);
     /* Release: what the child did, its result included, to the owner's acquire in join (fork.c).

@@ -37,7 +37,7 @@ static void discard_queue(np_executor *executor, npi_queue *queue, npi_inbox *in
 /* Everything that has not started. Workers hand back what they take from now on themselves. */
 static void discard_queued(np_executor *executor)
 {
-    npi_store_release(&executor->discarding, 1u);
+    (void)npi_fetch_or_acq_rel(&executor->attention, (uint32_t)NPI_ATTENTION_DISCARD);
     for (uint32_t i = 0; i < executor->node_count; i++) {
         npi_inbox *inbox = &executor->nodes[i]->inbox;
         for (uint32_t lane = 0; lane < npi_inbox_lanes(inbox); lane++)
@@ -79,6 +79,7 @@ static void stop(np_executor *executor)
                 break;
             (void)npi_os_futex_wait(&executor->guests_inside, inside, NPI_NO_DEADLINE);
         }
+        npi_watchdog_stop(executor);
         executor->stopped = true;
     }
     npi_lock_release(&executor->shutdown_lock);

@@ -80,6 +80,7 @@ static void run_framed(npi_worker *worker, np_task_fn fn, void *argument, np_gro
 static void run_entered(void *argument)
 {
     const call *c = argument;
+    npi_watch_rename(npi_worker_self(), (uintptr_t)c->loop.body);
     run_framed(npi_worker_self(), run_here, argument, c->loop.group, false);
 }
 
@@ -112,6 +113,7 @@ static void run_static_pieces(void *argument)
 static void run_static_share(void *argument)
 {
     const static_share *share = argument;
+    npi_watch_rename(npi_worker_self(), (uintptr_t)share->call->loop.body);
     run_framed(npi_worker_self(), run_static_pieces, argument, share->call->loop.group, true);
 }
 

@@ -172,7 +172,8 @@ static void await_thief(run *r, part *far, npi_child *child)
             return;
         }
         npi_worker *thief = npi_load_relaxed(&child->thief); /* a hint, NULL for a moment */
-        if (thief != NULL && npi_deque_has_shared(&thief->deque, thief->node == r->worker->node) &&
+        if (thief != NULL && !npi_worker_is_orphan(r->worker) &&
+            npi_deque_has_shared(&thief->deque, thief->node == r->worker->node) &&
             npi_find_child_of(r->worker, thief, &work))
             npi_run_stolen_child(r->worker, work.child, work.owner);
         /* Not in its way: the thief writes the line twice before it is done. */
