@@ -73,6 +73,11 @@ void npi_seat_place(npi_worker *worker)
     uintptr_t end;
     size_t bytes;
     npi_os_thread_stack(&end, &bytes);
+    size_t asked = executor->settings.public_options.stack_size;
+    if (worker->kind != NP_WORKER_GUEST && asked != 0 && bytes > asked) {
+        end += bytes - asked; /* guessed; we know better */
+        bytes = asked;
+    }
     worker->deep = end + bytes / 2;
     worker->deepest = end + bytes / 8;
     npi_store_relaxed(&worker->thread_id, npi_os_thread_id()); /* a number for inspection */

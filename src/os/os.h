@@ -66,8 +66,9 @@ int npi_os_thread_join(npi_os_thread *thread);
 int npi_os_thread_set_name(const char *name);
 /* The kernel's id of the calling thread, unique in the system while it lives. */
 uint64_t npi_os_thread_id(void);
-/* Where the calling thread's stack ends (it grows down to there) and its size; both 0 if the system
- * does not say. */
+/* Where the calling thread's stack ends (it grows down to there) and its size. If the system does
+ * not say, a guess from the ordinary size, which is good near a thread's beginning; both 0 if even
+ * that cannot be had. */
 void npi_os_thread_stack(uintptr_t *end, size_t *bytes);
 
 /* About where the caller is on it. */

@@ -101,11 +101,27 @@ uint64_t npi_os_thread_id(void)
     return (uint64_t)id;
 }
 
+/* For want of an answer: the C library asks for the thread's affinity as well, which a filter may
+ * deny. A thread of ordinary size that has used little of its stack so far. */
+static void guess_stack(uintptr_t *end, size_t *bytes)
+{
+    pthread_attr_t ordinary;
+    size_t size = 0;
+    *end = 0;
+    *bytes = 0;
+    if (npi_library_attr_init(&ordinary) != 0)
+        return;
+    if (pthread_attr_getstacksize(&ordinary, &size) == 0 && size < npi_os_stack_here()) {
+        *end = npi_os_stack_here() - size;
+        *bytes = size;
+    }
+    (void)pthread_attr_destroy(&ordinary);
+}
+
 void npi_os_thread_stack(uintptr_t *end, size_t *bytes)
 {
     pthread_attr_t attributes;
-    *end = 0;
-    *bytes = 0;
+    guess_stack(end, bytes);
     if (npi_library_thread_attributes(&attributes) == 0) {
         void *lowest = NULL;
         size_t size = 0;

@@ -233,7 +233,8 @@ static void test_ends_of_processes(void **state)
     expect_end(exits_and_destroys, "destroyed by atexit");
     expect_end(exits_with_live_workers, "exit with live workers");
     expect_end(exits_from_a_task, "exit from a task, destroyed there by atexit");
-    expect_end(main_thread_leaves, "the main thread leaves first");
+    if (!UNIT_SANITIZED) /* what its stack held is taken for a leak */
+        expect_end(main_thread_leaves, "the main thread leaves first");
 }
 
 int main(int argc, char **argv)
