@@ -206,6 +206,20 @@ static np_status number_workers(np_executor *executor)
     return NP_OK;
 }
 
+/* What a watchdog needs, and the bit that sends workers to it. There are no threads yet. */
+static np_status build_watchdog(np_executor *executor)
+{
+    npi_watchdog *watchdog = &executor->watchdog;
+    if (executor->settings.watchdog_ns == 0)
+        return NP_OK;
+    npi_lock_init(&watchdog->lock);
+    watchdog->entries = npi_alloc_array(executor->seat_count, sizeof *watchdog->entries, 0);
+    if (watchdog->entries == NULL)
+        return no_memory("the watchdog");
+    npi_store_relaxed(&executor->attention, (uint32_t)NPI_ATTENTION_WATCHED);
+    return NP_OK;
+}
+
 np_status npi_executor_build(const np_topology *topology, const npi_plan *plan, np_executor **out)
 {
     np_executor *executor = npi_alloc(sizeof *executor, NPI_FALSE_SHARING);
@@ -231,7 +245,7 @@ np_status npi_executor_build(const np_topology *topology, const npi_plan *plan, 
     if (status == NP_OK)
         status = number_workers(executor);
     if (status == NP_OK)
-        status = npi_watchdog_prepare(executor);
+        status = build_watchdog(executor);
     if (status != NP_OK) {
         npi_executor_free(executor);
         return status;
@@ -250,7 +264,8 @@ static void free_node(np_executor *executor, npi_node *node)
 
 void npi_executor_free(np_executor *executor)
 {
-    npi_watchdog_free(executor);
+    npi_free_array(executor->watchdog.entries, executor->seat_count,
+                   sizeof *executor->watchdog.entries);
     npi_free_array(executor->seats, executor->seat_count, sizeof *executor->seats);
     npi_free_array(executor->by_id, executor->by_id_count, sizeof *executor->by_id);
     for (uint32_t i = 0; executor->nodes != NULL && i < executor->node_count; i++)

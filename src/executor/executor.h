@@ -483,12 +483,10 @@ void npi_watch_leave(npi_worker *worker, const npi_watch_outer *outer);
 /* A task of the library's own says for whose function it runs. */
 void npi_watch_rename(npi_worker *worker, uintptr_t function);
 
-/* Room for what it sees; NP_OK without the option. Freed by npi_watchdog_free. */
-np_status npi_watchdog_prepare(np_executor *executor);
+/* NP_OK without the option. */
 np_status npi_watchdog_start(np_executor *executor);
 /* After the last worker has gone. */
 void npi_watchdog_stop(np_executor *executor);
-void npi_watchdog_free(np_executor *executor);
 
 /* --- spare.c -------------------------------------------------------------------------------------
  */

@@ -19,7 +19,6 @@
  */
 #include <stdio.h>
 
-#include "base/alloc.h"
 #include "base/status.h"
 #include "executor/lifecycle.h"
 #include "os/fence.h"
@@ -211,20 +210,6 @@ static void watchdog_main(void *argument)
     }
 }
 
-np_status npi_watchdog_prepare(np_executor *executor)
-{
-    if (executor->settings.watchdog_ns == 0)
-        return NP_OK;
-    npi_watchdog *watchdog = &executor->watchdog;
-    size_t bytes = executor->seat_count * sizeof *watchdog->entries;
-    npi_lock_init(&watchdog->lock);
-    watchdog->entries = npi_alloc_array(executor->seat_count, sizeof *watchdog->entries, 0);
-    if (watchdog->entries == NULL)
-        return npi_fail_memory(bytes, "the watchdog of an executor");
-    npi_store_relaxed(&executor->attention, (uint32_t)NPI_ATTENTION_WATCHED); /* no threads yet */
-    return NP_OK;
-}
-
 np_status npi_watchdog_start(np_executor *executor)
 {
     npi_watchdog *watchdog = &executor->watchdog;
@@ -247,12 +232,6 @@ void npi_watchdog_stop(np_executor *executor)
     npi_os_futex_wake(&watchdog->state, 1);
     (void)npi_os_thread_join(&watchdog->thread);
     watchdog->has_thread = false;
-}
-
-void npi_watchdog_free(np_executor *executor)
-{
-    npi_free_array(executor->watchdog.entries, executor->seat_count,
-                   sizeof *executor->watchdog.entries);
 }
 
 /* --- asking ------------------------------------------------------------------------------------
