@@ -4,11 +4,13 @@
  *
  * hwloc is asked for everything, also what we may not use, because it would otherwise renumber and
  * merge what it leaves out; restricting is ours. Its groups are switched off (they come from the
- * distances, and building them makes it print for legal tables), and it may not move the calling
- * thread to look at other CPUs. Its own variables (HWLOC_XMLFILE and the like) stay in force: they
- * are how a user shows us another machine, which then is a virtual one.
+ * distances, and building them makes it print for legal tables), dies too, which nobody here looks
+ * at, and it may not move the calling thread to look at other CPUs. It is not asked at all about
+ * files at which it would print or abort. Its own variables (HWLOC_XMLFILE and the like) stay in
+ * force: they are how a user shows us another machine, which then is a virtual one.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include <hwloc.h>
 
@@ -59,35 +61,61 @@ static np_status load(hwloc_topology_t source)
         flags |= HWLOC_TOPOLOGY_FLAG_IS_THISSYSTEM;
     if (hwloc_topology_set_flags(source, flags) != 0)
         return fail_hwloc("hwloc_topology_set_flags");
-    if (hwloc_topology_set_type_filter(source, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_NONE) != 0)
+    if (hwloc_topology_set_type_filter(source, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_NONE) != 0 ||
+        hwloc_topology_set_type_filter(source, HWLOC_OBJ_DIE, HWLOC_TYPE_FILTER_KEEP_NONE) != 0)
         return fail_hwloc("hwloc_topology_set_type_filter");
     if (hwloc_topology_load(source) != 0)
         return fail_hwloc("hwloc_topology_load");
     return NP_OK;
 }
 
-static np_status look(hwloc_topology_t source, npi_machine *machine)
+/* The folder before /sys and /proc if hwloc would look there: NULL if the user pointed it away from
+ * any kernel's files. */
+static const char *kernel_root(void)
 {
-    const char *recorded = npi_os_environment("HWLOC_FSROOT");
-    np_status status = npi_kernel_files_check(recorded != NULL ? recorded : "");
-    if (status == NP_OK)
-        status = load(source);
-    if (status != NP_OK)
-        return status;
-    machine->is_virtual = hwloc_topology_is_thissystem(source) == 0;
-    status = npi_machine_from_hwloc(source, machine);
-    if (status != NP_OK)
-        return status;
-    if (machine->is_virtual) {
-        /* Files recorded on another machine hold that kernel's word. */
-        return recorded == NULL ? NP_OK : npi_kernel_nodes_apply(machine, recorded, true);
+    static const char *const elsewhere[] = {"HWLOC_XMLFILE", "HWLOC_SYNTHETIC", "HWLOC_CPUID_PATH"};
+    for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
+        if (npi_os_environment(elsewhere[i]) != NULL)
+            return NULL;
     }
-    status = npi_kernel_cpu_limits_apply(machine, true);
+    const char *recorded = npi_os_environment("HWLOC_FSROOT");
+    return recorded != NULL ? recorded : "";
+}
+
+/* Files recorded on another machine hold that kernel's word; our own kernel's also limits what may
+ * be used. */
+static np_status ask_the_kernel(const char *root, npi_machine *machine)
+{
+    if (machine->is_virtual)
+        return root == NULL || root[0] == '\0' ? NP_OK
+                                               : npi_kernel_nodes_apply(machine, root, true);
+    np_status status = npi_kernel_cpu_limits_apply(machine, true);
     if (status == NP_OK)
         status = npi_kernel_nodes_apply(machine, "", true);
     npi_kernel_memory_limits_apply(machine);
     machine->cpu_quota = npi_cgroup_cpu_quota();
     return status;
+}
+
+static np_status look(hwloc_topology_t source, npi_machine *machine)
+{
+    const char *root = kernel_root();
+    const char *objection = NULL;
+    np_status status = root == NULL ? NP_OK : npi_kernel_objection(root, &objection);
+    if (status != NP_OK)
+        return status;
+    if (objection != NULL) {
+        machine->is_virtual = root[0] != '\0';
+        snprintf(machine->note, sizeof machine->note, "%s, so hwloc was not asked", objection);
+        status = npi_machine_from_kernel(root, machine);
+    } else {
+        status = load(source);
+        if (status == NP_OK) {
+            machine->is_virtual = hwloc_topology_is_thissystem(source) == 0;
+            status = npi_machine_from_hwloc(source, machine);
+        }
+    }
+    return status == NP_OK ? ask_the_kernel(root, machine) : status;
 }
 
 np_status np_topology_discover(np_topology **out)

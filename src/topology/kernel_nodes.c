@@ -34,12 +34,10 @@ static void node_path(char *path, const char *root, np_node_id node, const char 
     snprintf(path, PATH_CAPACITY, "%s" NODES "/node%d/%s", root, node, name);
 }
 
-static uint64_t read_total_memory(const char *root, np_node_id node)
+uint64_t npi_kernel_total_memory(const char *path)
 {
-    char path[PATH_CAPACITY];
     char text[8192];
     unsigned long long kib = 0;
-    node_path(path, root, node, "meminfo");
     if (npi_os_read_file(path, text, sizeof text, NULL) != 0)
         return 0;
     const char *at = strstr(text, "MemTotal:");
@@ -51,6 +49,7 @@ static uint64_t read_total_memory(const char *root, np_node_id node)
 /* Adds the nodes that are online and not there yet. */
 static np_status add_missing_nodes(const char *root, const np_cpu_set *online, npi_machine *machine)
 {
+    char path[PATH_CAPACITY];
     for (int32_t id = np_cpu_set_first(online); id != NP_CPU_NONE;
          id = np_cpu_set_next(online, id)) {
         if (npi_machine_find_node(machine, id) != NULL)
@@ -59,7 +58,8 @@ static np_status add_missing_nodes(const char *root, const np_cpu_set *online, n
         np_status status = npi_machine_add_node(machine, (uint64_t)id, &added);
         if (status != NP_OK)
             return status;
-        added->memory_bytes = read_total_memory(root, id);
+        node_path(path, root, id, "meminfo");
+        added->memory_bytes = npi_kernel_total_memory(path);
     }
     return NP_OK;
 }
@@ -74,7 +74,7 @@ static int hex_digit(char c)
 /* Reads the kernel's mask format, hexadecimal words of 32 bits with the highest first, from its
  * end.
  */
-static bool read_mask(const char *path, np_cpu_set *out)
+bool npi_kernel_read_mask(const char *path, np_cpu_set *out)
 {
     npi_whole_file file;
     if (npi_whole_file_read(path, FILE_MOST, &file) != 0)
@@ -82,10 +82,10 @@ static bool read_mask(const char *path, np_cpu_set *out)
     int32_t bit = 0;
     bool good = false;
     np_cpu_set_clear(out);
-    for (size_t i = file.length; i-- > 0;) {
+    for (size_t i = strlen(file.text); i-- > 0;) {
         char c = file.text[i];
         int digit = hex_digit(c);
-        if (c == ',' || (c == '\n' && !good))
+        if (c == ',' || c == '\n' || c == ' ')
             continue;
         good = digit >= 0;
         for (int place = 0; place < 4 && good; place++, bit++) {
@@ -107,7 +107,7 @@ static bool read_node_cpus(const char *root, np_node_id id, np_cpu_set *out)
     if (read_list(path, out))
         return true;
     node_path(path, root, id, "cpumap");
-    return read_mask(path, out);
+    return npi_kernel_read_mask(path, out);
 }
 
 /*

@@ -17,8 +17,18 @@ np_status npi_kernel_nodes_apply(npi_machine *machine, const char *root, bool co
 /* The nodes that have a folder there; false if there is none. */
 bool npi_kernel_node_folders(const char *root, np_cpu_set *online);
 
-/* NP_ERR_SYSTEM, with the file's name, if hwloc could not survive what the files say. */
-np_status npi_kernel_files_check(const char *root);
+/* A file in the kernel's mask format; false if there is none or it is not understood. */
+bool npi_kernel_read_mask(const char *path, np_cpu_set *out);
+/* "MemTotal" of a meminfo file in bytes, 0 if it does not say. */
+uint64_t npi_kernel_total_memory(const char *path);
+
+/* *reason (static words) says why hwloc must not be shown the kernel's files, NULL if it may.
+ * Errors: NP_ERR_NO_MEMORY. */
+np_status npi_kernel_objection(const char *root, const char **reason);
+
+/* Fills an empty machine from the kernel's files. Errors: NP_ERR_SYSTEM (no CPU is named),
+ * NP_ERR_LIMIT, NP_ERR_NO_MEMORY. */
+np_status npi_machine_from_kernel(const char *root, npi_machine *machine);
 
 /*
  * Restrict the machine to what the calling thread may use, by the running kernel's own answers: its
