@@ -17,7 +17,7 @@ pattern="$pattern|(GCOVR|LCOV)_EXCL|(GCC|clang) diagnostic ignored|-Wno-|-fno-sa
 # What configures the files of suppressions, and what checks this, is no suppression itself.
 grep -rnE -e "$pattern" --exclude-dir=.git --exclude-dir=build --exclude-dir='build-*' \
     --exclude-dir=peers --exclude-dir=results . | sed 's,^\./,,' |
-    grep -vE '^(tests/checks/(test_)?suppressions\.|tests/memcheck/|cmake/NpTests\.cmake:[0-9]+:    "TSAN)|\.md:' \
+    grep -vE '^(tests/checks/(test_)?suppressions\.|tests/memcheck/(memcheck.supp|run.sh|CMake)|cmake/NpTests\.cmake:[0-9]+:    "TSAN)|\.md:' \
         >"$found" || true
 
 while IFS= read -r line; do
