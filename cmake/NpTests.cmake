@@ -59,6 +59,8 @@ function(np_test)
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 120)
     endif()
+    # "a;b" in quotes would become one label of that name, which no -L or -LE finds.
+    string(REPLACE "\\;" ";" arg_LABELS "${arg_LABELS}")
     add_test(NAME ${arg_NAME} COMMAND ${arg_COMMAND})
     set_tests_properties(${arg_NAME} PROPERTIES
         LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
