@@ -399,8 +399,50 @@ static void must_repeat(sim_scenario scenario, void *argument, sim_config config
     bad += same != 50 || different < 45;
 }
 
-int main(void)
+/* --- a crash: in a process of its own ------------------------------------------------------------
+ */
+
+static void digs(void *argument)
 {
+    volatile char earth[4096];
+    earth[0] = 1;
+    sim_yield();
+    if (sim_now() != 0) /* always */
+        digs(argument);
+    earth[1] = earth[0];
+}
+
+static int crash(int argc, char **argv)
+{
+    static const sim_case cases[] = {{.name = "digs", .scenario = digs}};
+    (void)argc;
+    char *arguments[] = {argv[0], NULL};
+    return sim_main(1, arguments, cases, 1);
+}
+
+/* The history of what crashed is printed, and how to repeat it. */
+static void must_report_a_crash(const char *program)
+{
+    char command[512], line[256];
+    snprintf(command, sizeof command, "%s crash 2>&1", program);
+    FILE *output = popen(command, "r");
+    bool failed = false, replay = false;
+    while (output != NULL && fgets(line, sizeof line, output) != NULL) {
+        failed |= strstr(line, "failed: digs, seed 1 (run 0): crash: signal 11 in main") != NULL;
+        replay |= strstr(line, "replay: SEED=1 ") != NULL;
+    }
+    bool ended_well = output == NULL || pclose(output) == 0;
+    printf("%-44s %s\n", "a stack that is full",
+           failed && replay && !ended_well ? "reported" : "NOT REPORTED");
+    bad += !failed || !replay || ended_well;
+    planted++;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "crash") == 0)
+        return crash(argc, argv);
+
     static fences kinds[] = {NO_FENCES, TWO_LIGHT, LIGHT_AND_HEAVY, TWO_FULL};
     static int yes;
     const char *neither = "neither saw";
@@ -434,6 +476,7 @@ int main(void)
     must_fail("a mapping that is left", leaks_a_mapping, NULL, plain, 1, "1 mappings");
     must_fail("a write after unmapping", writes_unmapped, NULL, plain, 1, "unmapped memory");
     if (!ADDRESS_SANITIZER) { /* which finds them first, and ends the process */
+        must_report_a_crash(argv[0]);
         must_fail("a write behind a block", writes_behind, NULL, plain, 1, "behind a block");
         must_fail("a write after release", writes_late, NULL, plain, 1, "released memory");
         must_fail("a second release", frees_twice, NULL, plain, 1, "not allocated");
