@@ -154,15 +154,13 @@ npt_fibre *npt_fibre_start(const char *name, void (*fn)(void *), void *argument,
         m->room = room;
     }
     if (m->fibres[m->count] == NULL)
-        m->fibres[m->count] = malloc(sizeof(npt_fibre));
+        m->fibres[m->count] = calloc(1, sizeof(npt_fibre));
     npt_fibre *fibre = m->fibres[m->count];
     if (fibre == NULL)
         abort();
-    struct npt_cache *cache = m->count < m->made ? fibre->cache : NULL;
+    struct npt_cache *cache = fibre->cache; /* from run to run */
     memset(fibre, 0, sizeof *fibre);
     fibre->cache = cache;
-    if (m->count >= m->made)
-        m->made = m->count + 1;
     fibre->id = m->count++;
     snprintf(fibre->name, sizeof fibre->name, "%s", name);
     fibre->fn = fn;

@@ -113,7 +113,6 @@ typedef struct npt_machine {
     npt_fibre **fibres; /* of this run, by id; later ones are kept for reuse */
     uint32_t count, room;
     npt_fibre *self;
-    uint32_t made;         /* fibres that were ever made */
     np_topology *topology; /* of the process, by machine text: not of the run */
     int32_t *cpu_node;     /* index by CPU; -1: none */
     uint32_t cpu_slots;
