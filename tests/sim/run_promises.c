@@ -15,6 +15,12 @@ static void short_one(sim_job *job)
     pool_work(sim_random(500));
 }
 
+static void long_one(sim_job *job)
+{
+    (void)job;
+    pool_work(50000 + sim_random(400000));
+}
+
 /* --- order: what one thread sends to one lane runs in the order sent ---------------------------
  */
 
@@ -337,12 +343,6 @@ static void wait_idle(void *argument)
 /* --- work conservation: long tasks at one node, and everybody who may help does
  * ------------------- */
 
-static void long_one(sim_job *job)
-{
-    (void)job;
-    pool_work(50000 + sim_random(400000));
-}
-
 static void parent_of_many(sim_job *job)
 {
     uint64_t sum[12] = {0};
@@ -457,6 +457,40 @@ static void strict_traffic(void *argument)
     pool_close(&the);
 }
 
+/* --- several wakers at once, one worker each to wake: whoever relies on another one's search
+ * ------- */
+
+static void rival(void *argument)
+{
+    pool_sender_is((uint32_t)(uintptr_t)argument);
+    for (unsigned i = 0; i < 4; i++) {
+        sim_job *job = job_new(&the, sim_random(2) == 0 ? long_one : short_one);
+        job->home = the.nodes[sim_random(4) == 0 ? the.node_count - 1 : 0];
+        job->affinity = sim_random(3) == 0 ? NP_AFFINITY_STRICT : NP_AFFINITY_ANY;
+        (void)job_send(job);
+        if (sim_random(2) == 0)
+            while (job->state == JOB_NEW || job->state == JOB_RUNNING)
+                pool_work(sim_random(6000));
+    }
+}
+
+static void rivals(void *argument)
+{
+    (void)argument;
+    pool_begin();
+    np_executor_options options = {.steal_policy = NP_STEAL_ANY, .workers_per_node = 1};
+    options.spin_ns = sim_random(2) == 0 ? NP_SPIN_NONE : 0;
+    pool_open(&the, &options, false);
+    sim_thread *watch = pool_watch(&the, 60);
+    sim_thread *threads[4];
+    for (unsigned i = 0; i < 4; i++)
+        threads[i] = sim_thread_start("rival", rival, (void *)(uintptr_t)(i + 1));
+    for (unsigned i = 0; i < 4; i++)
+        pool_join(threads[i]);
+    pool_join(watch);
+    pool_close(&the);
+}
+
 /* A short loop on top of forked children, and then long work: what the loop offers quietly must not
  * take the children along to where no sleeper is told of them. */
 static void nothing_much(void *context, size_t begin, size_t end)
@@ -528,6 +562,7 @@ static const sim_case cases[] = {
      .config = {.machine = "numa:1 core:1 pu:1", .faults = SIM_HARMLESS_FAULTS}},
     {.name = "idle", .scenario = wait_idle, .config = TWO_BY_TWO},
     {.name = "traffic", .scenario = strict_traffic, .config = TWO_BY_TWO},
+    {.name = "rivals", .scenario = rivals, .config = TWO_BY_TWO},
     {.name = "ages",
      .scenario = ages,
      .share = 50,
