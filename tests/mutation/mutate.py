@@ -264,7 +264,7 @@ def run_once(command, tree, timeout):
 AFTER = re.compile(rb"failed after (\d+)")
 # The simulation counts the schedules of each case, and says in which run of the last one it failed.
 WHOLE_CASES = re.compile(rb"^counted: sim \| schedules of [^|]*\| (\d+)", re.MULTILINE)
-LAST_CASE = re.compile(rb"^failed: .* seed \d+ \(run (\d+)\)", re.MULTILINE)
+LAST_CASE = re.compile(rb"^failed: .* seed (\d+) \(run (\d+)\)", re.MULTILINE)
 
 
 def after_how_many(output):
@@ -273,7 +273,8 @@ def after_how_many(output):
         return int(found.group(1))
     found = LAST_CASE.search(output)
     if found:
-        return int(found.group(1)) + sum(int(number) for number in WHOLE_CASES.findall(output))
+        last = int(found.group(2)) or int(found.group(1)) # a crash does not know its run
+        return last + sum(int(number) for number in WHOLE_CASES.findall(output))
     return None
 
 

@@ -159,10 +159,31 @@ static void short_one(sim_job *job)
     pool_work(sim_random(600));
 }
 
+static void long_leaf(void *argument)
+{
+    pool_work(5000 + sim_random(20000));
+    ++*(uint64_t *)argument;
+}
+
+/* Somebody asks for more when the worker has nothing more to give; the next child is the answer. */
+static void answers(sim_job *job)
+{
+    uint64_t done = 0;
+    np_fork(long_leaf, &done);
+    np_fork(leaf, &done);
+    pool_work(sim_random(5000));
+    np_join();
+    np_fork(long_leaf, &done);
+    pool_work(sim_random(30000));
+    np_join();
+    np_join();
+    sim_check(done == 3, "job #: # of 3 children ran", job->number, done);
+}
+
 static void some_body(sim_job *job)
 {
-    static const job_body bodies[] = {short_one, forks, fast_forks, submits, waits,
-                                      blocks,    loops, long_one,   submits, short_one};
+    static const job_body bodies[] = {answers, short_one, forks,    fast_forks, submits,  waits,
+                                      blocks,  loops,     long_one, submits,    short_one};
     bodies[sim_random(sizeof bodies / sizeof *bodies)](job);
 }
 
