@@ -3,6 +3,8 @@
  * tasks against those who wait for quiet, submits against shutdown, a stolen child against its
  * join.
  */
+#include <numaperf/fast.h>
+
 #include "model/pool.h"
 
 namespace
@@ -307,10 +309,56 @@ struct fork_two : fork_join {
     }
 };
 
+/* Children on top of a full deque are the forking body's own. A part of the task in a frame of its
+ * own, which joins too much, must not end them; the thief has the oldest one meanwhile. */
+struct fork_overflow : fork_join {
+    static constexpr const char *name = "fork.overflow";
+    static constexpr int threads = 2, bound = 1, soak_bound = 2;
+    static inline unsigned calls;
+    static uintptr_t fast_child(np_worker *, uintptr_t argument)
+    {
+        calls++;
+        return argument;
+    }
+    static void part(void *)
+    {
+        unsigned before = calls;
+        np_join(); /* nothing of its own is left */
+        MODEL_CHECK(calls == before);
+    }
+    void before()
+    {
+        calls = 0;
+        build({.workers = 2});
+    }
+    void thread(unsigned index)
+    {
+        if (index == 1) {
+            steal();
+            return;
+        }
+        npi_worker *self = worker(0, 0);
+        sit(self);
+        begin_task(self, &frame, &level);
+        for (uintptr_t i = 1; i <= NPI_DEQUE_CAPACITY + 1; i++)
+            np_fast_fork_slow_1(self, fast_child, i);
+        MODEL_CHECK(self->deque.overflow == 1);
+        npi_frame inner = {NULL, 0, false};
+        npi_run_framed(self, &inner, part, NULL);
+        for (uintptr_t i = NPI_DEQUE_CAPACITY + 1; i >= 1; i--)
+            MODEL_CHECK(np_fast_join_slow_1(self, fast_child, i) == i);
+        end_task(self);
+        MODEL_CHECK(calls == NPI_DEQUE_CAPACITY + 1);
+        npi_store_release(&over, 1u);
+        npi_token_give(&worker(0, 1)->token);
+    }
+};
+
 } // namespace
 
 int main(int argc, char **argv)
 {
     return np_model::main_of<group_wait, group_two_ends, group_deadline, group_notice_once,
-                             idle_wait, shutdown_door, shutdown_submit, fork_two>(argc, argv);
+                             idle_wait, shutdown_door, shutdown_submit, fork_two, fork_overflow>(
+        argc, argv);
 }
