@@ -299,6 +299,49 @@ NP_API NP_MUST_USE np_status np_executor_shutdown_within(np_executor *executor, 
  */
 NP_API np_status np_executor_destroy(np_executor *executor);
 
+/* --- when the machine changes --------------------------------------------------------------- */
+
+/* What a refresh found and did. */
+typedef struct np_refresh_result {
+    bool changed;                  /* anything of what follows is new */
+    uint32_t workers_rebound;      /* threads whose CPUs were not what they should be: bound anew */
+    uint32_t workers_weaker;       /* now bound to less than was asked for */
+    uint32_t nodes_gone;           /* nodes with workers that have no usable CPU now */
+    uint32_t nodes_lost;           /* of these, since the refresh before */
+    uint32_t nodes_restored;       /* that have CPUs again since then */
+    uint32_t nodes_without_memory; /* nodes with workers whose memory may not be used now */
+} np_refresh_result;
+
+/*
+ * Follows a change of what the process may use: an affinity mask or cpuset that was rewritten, CPUs
+ * that went offline or came online. The kernel moves threads in such cases, and does not move them
+ * back. Call it after the change, or let a watcher do so (watch_changes).
+ *
+ * What may be used is what the calling thread may run on, as in np_topology_discover(): call it
+ * from a thread that has not been pinned. With a watcher it is the watcher's thread that counts.
+ * Every worker is bound anew to the CPUs of its node that may be used now, which can be more than
+ * at creation; tasks that run meanwhile are not disturbed. Workers and nodes stay those of
+ * creation.
+ *
+ * A node that has no such CPU is gone: its workers are bound to the nearest node that has some
+ * (one with workers of this executor if there is one), and run there what may leave its home, the
+ * tasks of NP_AFFINITY_PREFERRED and NP_AFFINITY_ANY; they are counted as NP_COUNTER_DISPLACED.
+ * Strict tasks, and all under NP_STEAL_LOCAL_ONLY, wait in the node's queues; submits to it go on
+ * being accepted. When CPUs come back, a refresh restores the node. A shutdown does not wait for
+ * that: it hands such tasks back with NP_DISCARD_NODE_GONE. A task that had begun when the
+ * node went runs to its end.
+ *
+ * Hard mode is a guarantee at creation. Afterwards np_executor_worker_info() says how each worker
+ * is bound since the last refresh, and `result` (may be NULL) counts those bound to less than
+ * asked.
+ *
+ * Any thread that is no worker; does not wait for tasks. NP_OK also when nothing has changed, or
+ * nothing can (a virtual topology, NP_BINDING_OFF). Errors: NP_ERR_FROM_WORKER (a worker's own mask
+ * says nothing), NP_ERR_SHUT_DOWN (the workers have stopped), NP_ERR_SYSTEM (the kernel does not
+ * tell what may be used: nothing was changed), NP_ERR_INVALID_ARGUMENT, NP_ERR_FORKED.
+ */
+NP_API NP_MUST_USE np_status np_executor_refresh(np_executor *executor, np_refresh_result *result);
+
 /* --- the caller's thread as a worker ------------------------------------------------------ */
 
 typedef struct np_leave np_leave;

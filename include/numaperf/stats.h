@@ -34,7 +34,9 @@ NP_BEGIN_DECLS
     X(NP_COUNTER_SEARCHES, "searches", "times it ran out of work and looked around")             \
     X(NP_COUNTER_PARKS, "parks", "times it went to sleep")                                       \
     X(NP_COUNTER_WAKES, "wakes", "times it woke another worker")                                 \
-    X(NP_COUNTER_BLOCKED, "blocked", "times a spare worker stepped in for it")
+    X(NP_COUNTER_BLOCKED, "blocked", "times a spare worker stepped in for it")                   \
+    X(NP_COUNTER_DISPLACED, "displaced", "tasks whose node had no usable CPU, run elsewhere")    \
+    X(NP_COUNTER_REBOUND, "rebound", "times a refresh bound its thread anew")
 
 typedef enum np_counter {
 #define NP_COUNTER_ENUMERATOR(name, key, text) name,

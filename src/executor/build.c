@@ -22,23 +22,26 @@ static np_status build_seat(npi_node *node, const npi_node_plan *plan, uint32_t 
     npi_worker *worker = npi_node_seat(node, seat);
     npi_child *slots = npi_arena_alloc(&node->arena, NPI_DEQUE_CAPACITY * sizeof *slots,
                                        NPI_CACHE_LINE);
-    np_atomic(uint64_t) *row = npi_arena_alloc(&node->arena, executor->node_count * sizeof *row,
-                                               NPI_FALSE_SHARING);
-    if (slots == NULL || row == NULL)
+    size_t row_bytes = executor->node_count * sizeof(uint64_t);
+    np_atomic(uint64_t) *row = npi_arena_alloc(&node->arena, row_bytes, NPI_FALSE_SHARING);
+    np_atomic(uint64_t) *exiled = npi_arena_alloc(&node->arena, row_bytes, NPI_CACHE_LINE);
+    if (slots == NULL || row == NULL || exiled == NULL)
         return no_memory("the workers");
     npi_deque_init(&worker->deque, slots);
     npi_queue_init(&worker->queue, &node->arena, &node->pool, 0);
     worker->counters.ran_from = row;
+    worker->counters.exiled = exiled;
     worker->executor = executor;
     worker->node = node;
     worker->seat = seat;
     worker->spin.longest_ns = executor->settings.spin_ns;
     worker->spin.now_ns = executor->settings.spin_ns;
     worker->cpu = NP_CPU_NONE;
+    worker->cpu_now = NP_CPU_NONE;
     if (seat < node->regular) {
         worker->kind = NP_WORKER_REGULAR;
         if (plan->worker_cpu != NULL)
-            worker->cpu = plan->worker_cpu[seat];
+            worker->cpu = worker->cpu_now = plan->worker_cpu[seat];
     } else {
         worker->kind = seat < node->regular + node->spares ? NP_WORKER_SPARE : NP_WORKER_GUEST;
     }
@@ -89,6 +92,9 @@ static np_status build_node(np_executor *executor, np_node_index index, const np
     node->index = index;
     node->regular = node_plan->workers;
     node->cpus = node_plan->cpus;
+    node->home_cpus = node_plan->cpus;
+    npi_atomic_init(&node->state, (uint32_t)NPI_NODE_HERE);
+    npi_atomic_init(&node->place, index);
     /* Half of what it could run at once: the other half is for those who make the work. */
     uint32_t cpus = np_cpu_set_count(&node->cpus);
     node->spinners = cpus > 3 ? cpus / 2 : 1;

@@ -56,13 +56,6 @@ static void set_phase(np_executor *executor, uint32_t phase)
     npi_os_futex_wake(&executor->phase, UINT32_MAX);
 }
 
-static bool stopping(npi_worker *worker, void *context)
-{
-    (void)context;
-    /* Acquire: pairs with the release in stop(), shutdown.c. */
-    return npi_load_acquire(&worker->executor->stopping) != 0;
-}
-
 static void regular_main(void *argument)
 {
     npi_worker *worker = argument;
@@ -73,7 +66,7 @@ static void regular_main(void *argument)
     if (await_phase(executor) == NPI_PHASE_GO) {
         npi_seat_hook(worker, true);
         report(executor);
-        npi_worker_loop(worker, stopping, NULL);
+        npi_worker_loop(worker, NULL, NULL);
         npi_worker_leave(worker);
         npi_seat_hook(worker, false);
     }
@@ -110,10 +103,11 @@ static void tell_about_soft(np_executor *executor)
         return;
     for (uint32_t i = 0; i < executor->regular_count; i++) {
         npi_worker *worker = executor->seats[i];
-        if (worker->binding.level != NP_ENFORCEMENT_STRICT)
+        np_worker_info info;
+        npi_seat_info(worker, &info);
+        if (info.binding.level != NP_ENFORCEMENT_STRICT)
             npi_diagnose(NP_SEVERITY_WARNING, "worker %u of NUMA node %d is not pinned: %s",
-                         worker->index, (int)worker->node->id,
-                         np_reason_text(worker->binding.reason));
+                         info.index, (int)info.node, np_reason_text(info.binding.reason));
     }
 }
 

@@ -8,8 +8,10 @@ uint64_t npi_node_queued_gated(npi_node *node)
 {
     uint64_t sum = npi_inbox_depth(&node->inbox, NPI_MASK_PREFERRED);
     uint32_t limit = npi_load_acquire(&node->sleepers.limit);
+    /* Who sleeps has nothing queued, unless it may not be run now. */
+    bool all = npi_node_kinds(node) == 0;
     for (uint32_t seat = 0; seat < limit; seat++)
-        if ((npi_sleepers_awake(&node->sleepers, seat / 64) >> seat % 64 & 1) != 0)
+        if (all || (npi_sleepers_awake(&node->sleepers, seat / 64) >> seat % 64 & 1) != 0)
             sum += npi_queue_depth(&npi_node_seat(node, seat)->queue);
     return sum;
 }

@@ -43,6 +43,14 @@ typedef struct npi_gate_memory {
 
 /* --- a node -------------------------------------------------------------------------------- */
 
+/*
+ * Where the workers of a node are. GONE: the node has no CPU that the process may use; they are on
+ * another node's CPUs (`place`), where they run what may leave its home and leave the rest in its
+ * queues. ENDING: the same while the executor shuts down; they hand that rest back. refresh.c makes
+ * all changes, under change_lock.
+ */
+enum { NPI_NODE_HERE = 0, NPI_NODE_GONE, NPI_NODE_ENDING, NPI_NODE_STOPPING };
+
 struct npi_node {
     npi_inbox inbox;
     npi_sleepers sleepers;
@@ -58,14 +66,20 @@ struct npi_node {
     np_node_id id;
     np_node_index index;
     bool one_cache; /* all its CPUs share one last-level cache */
+    /* Not constant, but changed only when the machine changes. */
+    np_atomic(uint32_t) state; /* NPI_NODE_...: workers look at it for each task */
+    np_atomic(uint32_t) place; /* the index of the node that its workers are on: its own one */
 
     /* Constant after create, and rarely needed. */
     uint32_t spares;     /* seats for spare workers, after the regular ones */
     uint32_t guests;     /* seats for guest workers, after the spare ones */
     uint8_t *order_tier; /* np_tier of each */
-    np_cpu_set cpus;     /* what its workers may use */
     npi_arena arena;
     npi_segment_pool pool;
+
+    /* By change_lock, once create has returned. */
+    np_cpu_set cpus;      /* what its workers are to use */
+    np_cpu_set home_cpus; /* what they may use of the node itself; empty: it is gone */
 
     /* By seat_lock. */
     npi_lock seat_lock;
@@ -79,6 +93,7 @@ struct npi_node {
 
     /* Counted by threads that are not workers (read-modify-write; a slow path). */
     np_atomic(uint64_t) outside_discarded;
+    np_atomic(uint64_t) rebound; /* its workers' threads by refreshes */
 };
 
 /* --- what the watchdog knows: watchdog.c ---------------------------------------------------- */
@@ -193,7 +208,7 @@ struct np_worker {
     /* Constant. */
     NPI_ALIGNED(NPI_FALSE_SHARING) npi_child *slots;
     np_worker_kind kind;
-    int32_t cpu;                     /* wanted; NP_CPU_NONE: the node's set */
+    int32_t cpu;                     /* chosen at first; NP_CPU_NONE: the node's set */
     uint32_t cache_begin, cache_end; /* seats whose CPU shares its last-level cache */
 
     /* Now and then. */
@@ -204,11 +219,14 @@ struct np_worker {
 
     npi_watched watched;
 
+    /* By the thread at start, and then by change_lock. */
+    np_enforcement binding;
+    np_cpu_set cpus;
+    int32_t cpu_now; /* the one it is to be bound to; NP_CPU_NONE: to a set */
+
     /* By the thread at start, read after it reported. */
     bool has_thread;
     npi_os_thread thread;
-    np_enforcement binding;
-    np_cpu_set cpus;
     np_status start_status;
     int start_errno;
     char start_detail[NPI_DETAIL_CAPACITY];
@@ -227,18 +245,21 @@ typedef struct npi_settings {
     uint32_t gate_backlog;
     uint64_t gate_age_ns;
     uint64_t watchdog_ns; /* 0: none */
+    bool chosen_cpus;     /* only these: */
+    np_cpu_set cpus;
 } npi_settings;
 
 /* What a worker must not run the next task without asking about: bits of `attention`. */
 enum {
     NPI_ATTENTION_DISCARD = 1, /* a timed shutdown's deadline passed: tasks are handed back */
-    NPI_ATTENTION_WATCHED = 2  /* there is a watchdog; constant after create */
+    NPI_ATTENTION_WATCHED = 2, /* there is a watchdog; constant after create */
+    NPI_ATTENTION_GONE = 4     /* some node has no CPU */
 };
 
 enum { NPI_PHASE_STARTING = 0, NPI_PHASE_GO, NPI_PHASE_ABORT };
 
 struct np_executor {
-    /* Read by every submit, written at the ends of its life. */
+    /* Read by every submit, written at the ends of its life, and when a node goes. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(uint32_t) closed; /* no more tasks from outside */
     np_atomic(uint32_t) attention; /* NPI_ATTENTION_...: one look for all that is rare */
     np_atomic(uint32_t) stopping;  /* nothing is left: workers leave */
@@ -277,6 +298,7 @@ struct np_executor {
     np_atomic(uint32_t) guests_inside; /* threads in np_worker_run */
 
     npi_watchdog watchdog;
+    npi_lock change_lock; /* bindings, and the states of the nodes; never held while waiting */
 };
 
 static inline npi_worker *npi_worker_self(void)
@@ -294,6 +316,22 @@ static inline npi_worker *npi_worker_of(const np_executor *executor)
 static inline npi_worker *npi_node_seat(npi_node *node, uint32_t seat)
 {
     return &node->seats[seat];
+}
+
+static inline uint32_t npi_node_state(npi_node *node)
+{
+    /* Acquire: pairs with the releases in refresh.c and shutdown.c. */
+    return npi_load_acquire(&node->state);
+}
+
+/* The kinds of tasks that its workers take from its queues now. */
+static inline unsigned npi_node_kinds(npi_node *node)
+{
+    if (__builtin_expect(npi_node_state(node) != NPI_NODE_GONE, 1))
+        return NPI_MASK_ALL;
+    return node->executor->settings.public_options.steal_policy == NP_STEAL_LOCAL_ONLY
+               ? 0
+               : NPI_MASK_PREFERRED | NPI_MASK_ANY;
 }
 
 /* NP_ERR_INVALID_ARGUMENT for NULL, NP_ERR_FORKED in a forked child. */
@@ -318,6 +356,12 @@ static inline bool npi_worker_is_orphan(const npi_worker *worker)
 
 /* All seats: the bound of np_current_worker_index(). */
 uint32_t npi_executor_seat_count(const np_executor *executor);
+
+/* --- submit.c ------------------------------------------------------------------------------- */
+
+/* Puts a task that the worker has taken, and that must wait for its node, into its inbox again, at
+ * the end. False: there is no memory for that. */
+bool npi_submit_again(npi_worker *worker, const npi_task *task);
 
 /* --- find.c: every source of work ----------------------------------------------------------- */
 
@@ -442,7 +486,8 @@ npi_found npi_worker_search(npi_worker *worker, npi_until_fn until, void *contex
                             uint64_t deadline, bool alone, npi_work *out);
 /* Runs what a search found. */
 void npi_worker_run_found(npi_worker *worker, npi_found found, npi_work *work);
-/* Works until `until`; the body of every worker thread. */
+/* Works until the executor stops, or until(context) if it is not NULL; the body of every worker
+ * thread, wherever its node's workers are. */
 void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context);
 /* Helps until `until` or the deadline; false: the deadline, or it is an orphan. For waits inside
  * tasks. */
@@ -456,6 +501,9 @@ void npi_worker_leave(npi_worker *worker);
 
 /* Places the calling thread on its seat: name, pin, verify. Fills the start_ and binding fields. */
 void npi_seat_place(npi_worker *worker);
+/* By change_lock: pins a worker's thread (0: the calling one) to what its node's workers are to
+ * use, unless it is, and reads it back. True if its mask was another one and is changed. */
+bool npi_seat_bind(npi_worker *worker, uint64_t thread);
 np_status npi_seat_start_thread(npi_worker *worker, npi_os_thread_fn body);
 void npi_seat_info(npi_worker *worker, np_worker_info *out);
 /* Calls the start or stop hook, if any, on the calling thread. */
@@ -487,6 +535,23 @@ void npi_watch_rename(npi_worker *worker, uintptr_t function);
 np_status npi_watchdog_start(np_executor *executor);
 /* After the last worker has gone. */
 void npi_watchdog_stop(np_executor *executor);
+/* --- refresh.c -----------------------------------------------------------------------------------
+ */
+
+/* True: its workers have no CPU of their own. */
+static inline bool npi_node_is_gone(npi_node *node)
+{
+    uint32_t state = npi_node_state(node);
+    return state == NPI_NODE_GONE || state == NPI_NODE_ENDING;
+}
+
+/* np_executor_refresh with the CPUs that may be used given; no system call on a virtual machine. */
+np_status npi_refresh_within(np_executor *executor, const np_cpu_set *allowed,
+                             np_refresh_result *result);
+/* Shutdown has closed the door: what waits for nodes that are gone is handed back. */
+void npi_refresh_closed(np_executor *executor);
+/* Nothing is left: no more refreshes, every worker leaves. */
+void npi_refresh_stop(np_executor *executor);
 
 /* --- spare.c -------------------------------------------------------------------------------------
  */

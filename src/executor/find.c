@@ -10,6 +10,10 @@
  *
  * npi_find_anywhere takes from them, npi_sources_look only looks. A new source belongs into both,
  * and its producer must call npi_wake_for_task or npi_wake_for_child; otherwise a wake-up is lost.
+ *
+ * Workers whose node is gone (refresh.c) are guests on another node's CPUs. They take what may
+ * leave its home from 1, 2 and 4, their own children, and nothing else: npi_node_kinds() says what,
+ * and both functions ask it.
  */
 #include "executor/executor.h"
 
@@ -45,11 +49,19 @@ static np_tier tier_within(const npi_worker *worker, const npi_worker *victim)
                                                                                    : NP_TIER_NODE;
 }
 
+/* May it take what strict tasks forked, too? Away from their node nobody but the task itself. */
+static bool is_kin(const npi_worker *worker, const npi_worker *victim)
+{
+    return victim == worker ||
+           (victim->node == worker->node && npi_node_state(worker->node) == NPI_NODE_HERE);
+}
+
 static bool take_child(npi_worker *worker, npi_worker *victim, np_tier tier, npi_work *out)
 {
     bool again;
+    bool kin = is_kin(worker, victim);
     do {
-        npi_child *child = npi_deque_steal(&victim->deque, victim->node == worker->node, &again);
+        npi_child *child = npi_deque_steal(&victim->deque, kin, &again);
         if (child != NULL) {
             npi_store_relaxed(&child->thief, (void *)worker); /* a hint for stealing back */
             out->child = child;
@@ -65,10 +77,15 @@ static bool take_child(npi_worker *worker, npi_worker *victim, np_tier tier, npi
     return false;
 }
 
-bool npi_find_own_child(npi_worker *worker, npi_work *out)
+static inline bool find_own_child(npi_worker *worker, npi_work *out)
 {
     return npi_deque_has_shared(&worker->deque, true) &&
            take_child(worker, worker, NP_TIER_CACHE, out);
+}
+
+bool npi_find_own_child(npi_worker *worker, npi_work *out)
+{
+    return find_own_child(worker, out);
 }
 
 bool npi_find_child_of(npi_worker *worker, npi_worker *victim, npi_work *out)
@@ -183,7 +200,7 @@ bool npi_find_local(npi_worker *worker, npi_task *out)
 
 bool npi_find_inbox(npi_worker *worker, npi_task *out)
 {
-    return take_from_lanes(worker, worker->node, NPI_MASK_ALL, out);
+    return take_from_lanes(worker, worker->node, npi_node_kinds(worker->node), out);
 }
 
 void npi_find_prefetch(npi_worker *worker)
@@ -206,7 +223,8 @@ void npi_find_prefetch(npi_worker *worker)
     }
 }
 
-static npi_found visit_siblings(npi_worker *worker, npi_work *out)
+static inline __attribute__((always_inline)) npi_found visit_siblings(npi_worker *worker,
+                                                                      npi_work *out)
 {
     npi_node *node = worker->node;
     /* Acquire: a seat below the limit has been set up (seat.c). */
@@ -259,7 +277,7 @@ static npi_found count_away(npi_worker *worker, npi_node *home, np_tier tier, np
 {
     if (from_lane)
         npi_count(&worker->counters, (np_counter)(NP_COUNTER_STOLEN_CACHE + (int)tier), 1);
-    npi_count(&worker->counters, reason, 1);
+    npi_count(&worker->counters, npi_node_is_gone(home) ? NP_COUNTER_DISPLACED : reason, 1);
     /* Relaxed: for the gate's estimate of what the home takes itself, in the signature's unit. */
     if (gated)
         npi_fetch_add_relaxed(&home->taken_away, (uint64_t)npi_task_cells(task));
@@ -343,11 +361,36 @@ static npi_found visit_other_nodes(npi_worker *worker, npi_work *out)
     return NPI_FOUND_NOTHING;
 }
 
+/* Own queue and inbox in turn, so that neither waits for ever behind the other. */
+static bool find_queued_in_exile(npi_worker *worker, unsigned kinds, npi_task *out)
+{
+    bool inbox_first = (++worker->tick & 1) != 0;
+    if (inbox_first && take_from_lanes(worker, worker->node, kinds, out))
+        return true;
+    if ((kinds & NPI_MASK_PREFERRED) != 0 && npi_queue_has(&worker->queue) &&
+        npi_queue_take(&worker->queue, out))
+        return true;
+    return !inbox_first && take_from_lanes(worker, worker->node, kinds, out);
+}
+
+/* Its node is gone. Nothing from other nodes: these have workers on their own CPUs. */
+static __attribute__((noinline, cold)) npi_found find_in_exile(npi_worker *worker, npi_work *out)
+{
+    unsigned kinds = npi_node_kinds(worker->node);
+    if (kinds != 0 && find_queued_in_exile(worker, kinds, &out->task))
+        return NPI_FOUND_TASK;
+    if (find_own_child(worker, out))
+        return NPI_FOUND_CHILD;
+    return kinds != 0 ? visit_siblings(worker, out) : NPI_FOUND_NOTHING;
+}
+
 npi_found npi_find_anywhere(npi_worker *worker, npi_work *out)
 {
+    if (__builtin_expect(npi_node_state(worker->node) != NPI_NODE_HERE, 0))
+        return find_in_exile(worker, out);
     if (npi_find_local(worker, &out->task))
         return NPI_FOUND_TASK;
-    if (npi_find_own_child(worker, out))
+    if (find_own_child(worker, out))
         return NPI_FOUND_CHILD;
     npi_found found = visit_siblings(worker, out);
     return found != NPI_FOUND_NOTHING ? found : visit_other_nodes(worker, out);
@@ -395,12 +438,16 @@ static npi_look look_at_home(npi_node *node, const npi_worker *bare)
     /* Everything is looked at, though one find would do for a worker of this node: whoever asks on
      * behalf of others must know whether any of it may leave. */
     seats_look seats = look_at_seats(node, bare);
+    unsigned kinds = npi_node_kinds(node);
+    if (kinds == 0)
+        return (npi_look){NPI_LOOK_NOTHING, node, false, false};
     bool open = seats.open_children ||
                 npi_inbox_holds(&node->inbox, NPI_MASK_ANY); /* source: lane_any */
     bool gated = seats.queued ||
                  npi_inbox_holds(&node->inbox, NPI_MASK_PREFERRED); /* source: lane_preferred */
-    bool work = open || gated || seats.children ||
-                npi_inbox_holds(&node->inbox, NPI_MASK_STRICT); /* source: lane_strict */
+    bool bound = (seats.children && npi_node_state(node) == NPI_NODE_HERE) ||
+                 npi_inbox_holds(&node->inbox, kinds & NPI_MASK_STRICT); /* source: lane_strict */
+    bool work = open || gated || bound;
     return (npi_look){work ? NPI_LOOK_WORK : NPI_LOOK_NOTHING, node, open || gated, !open};
 }
 

@@ -22,8 +22,10 @@ bool npi_executor_is_forked(const np_executor *executor)
 static void orphan(void)
 {
     npi_worker *worker = npi_worker_self();
-    if (worker != NULL)
-        npi_store_relaxed(&worker->executor->stopping, 1u);
+    if (worker == NULL)
+        return;
+    npi_store_relaxed(&worker->executor->stopping, 1u);
+    npi_store_relaxed(&worker->node->state, (uint32_t)NPI_NODE_STOPPING);
 }
 
 void npi_orphans_watch(void)

@@ -47,7 +47,7 @@ void npi_group_init(np_group *group, bool isolated)
     npi_atomic_init(&group->word, (uint64_t)0);
     npi_atomic_init(&group->error, (int32_t)NP_OK);
     npi_atomic_init(&group->cancelled, 0u);
-    npi_atomic_init(&group->discarded, 0u);
+    npi_atomic_init(&group->discarded, (int32_t)NP_OK);
     npi_lock_init(&group->lock);
     group->isolated = isolated;
     group->quiet = false;
@@ -210,9 +210,9 @@ void npi_group_end(np_group *group)
     lower(group, 1, npi_worker_self());
 }
 
-void npi_group_discarded(np_group *group)
+void npi_group_discarded(np_group *group, np_status status)
 {
-    npi_store_relaxed(&group->discarded, 1u); /* published by the end that follows */
+    npi_store_relaxed(&group->discarded, (int32_t)status); /* published by the end that follows */
 }
 
 void npi_group_undo(np_group *group, uint64_t tasks)
@@ -235,9 +235,13 @@ np_status np_group_outcome(const np_group *group)
     if (npi_group_cancelled(group))
         return npi_fail(NP_ERR_CANCELLED, "the group is cancelled");
     /* Relaxed: whoever waited has acquired the count that was lowered after it. */
-    if (npi_load_relaxed((np_atomic(uint32_t) *)(uintptr_t)&group->discarded) != 0)
-        return npi_fail(NP_ERR_CANCELLED,
-                        "tasks of the group were discarded: their executor was shut down");
+    np_status lost = (np_status)npi_load_relaxed(
+        (np_atomic(int32_t) *)(uintptr_t)&group->discarded);
+    if (lost == NP_ERR_NODE_GONE)
+        return npi_fail(lost, "tasks of the group were discarded: their executor was shut down "
+                              "while their node had no usable CPU");
+    if (lost != NP_OK)
+        return npi_fail(lost, "tasks of the group were discarded: their executor was shut down");
     return NP_OK;
 }
 
@@ -401,7 +405,7 @@ np_status np_group_reset(np_group *group)
                         (unsigned long long)np_group_pending(group));
     npi_store_release(&group->error, (int32_t)NP_OK);
     npi_store_release(&group->cancelled, 0u);
-    npi_store_release(&group->discarded, 0u);
+    npi_store_release(&group->discarded, (int32_t)NP_OK);
     return NP_OK;
 }
 

@@ -14,8 +14,8 @@ struct np_group {
     /* Tasks and anybody. */
     NPI_ALIGNED(NPI_FALSE_SHARING) np_atomic(int32_t) error; /* first np_group_fail */
     np_atomic(uint32_t) cancelled;
-    np_atomic(uint32_t) discarded; /* a task was handed back by a timed shutdown */
-    bool isolated;                 /* constant */
+    np_atomic(int32_t) discarded; /* np_status: a task was handed back by a shutdown */
+    bool isolated;                /* constant */
     bool quiet;       /* constant: its tasks are the library's own, of no use to on_discard */
     bool on_workers;  /* constant: its tasks need a worker, a full inbox is waited for */
     uint32_t process; /* constant: npi_os_process_generation() of the maker */
@@ -34,7 +34,7 @@ bool npi_group_begin(np_group *group, uint64_t tasks);
 /* A task of the group has ended, in whatever way. The group may be gone when it returns. */
 void npi_group_end(np_group *group);
 /* Before npi_group_end: the task was not run, though nobody cancelled the group. */
-void npi_group_discarded(np_group *group);
+void npi_group_discarded(np_group *group, np_status status);
 /* `tasks` that were counted by npi_group_begin and then not accepted. */
 void npi_group_undo(np_group *group, uint64_t tasks);
 static inline bool npi_group_cancelled(const np_group *group)

@@ -147,11 +147,13 @@ uint64_t np_executor_pending(const np_executor *executor)
 static void describe_worker(npi_text *text, npi_worker *worker)
 {
     char cpus[128];
-    (void)np_cpu_set_print(&worker->cpus, cpus, sizeof cpus);
-    npi_text_add(text, "    worker %-4u %-15s CPU %-10s binding %s", worker->index, worker->name,
-                 cpus, np_enforcement_level_name(worker->binding.level));
-    if (worker->binding.level != NP_ENFORCEMENT_STRICT)
-        npi_text_add(text, ": %s", np_reason_text(worker->binding.reason));
+    np_worker_info info;
+    npi_seat_info(worker, &info);
+    (void)np_cpu_set_print(&info.cpus, cpus, sizeof cpus);
+    npi_text_add(text, "    worker %-4u %-15s CPU %-10s binding %s", info.index, info.name, cpus,
+                 np_enforcement_level_name(info.binding.level));
+    if (info.binding.level != NP_ENFORCEMENT_STRICT)
+        npi_text_add(text, ": %s", np_reason_text(info.binding.reason));
     npi_text_add(text, "\n");
 }
 
@@ -176,6 +178,11 @@ size_t np_executor_describe(const np_executor *executor, char *buffer, size_t ca
         }
         npi_text_add(&text, "  node %d: %u workers, up to %u spare and %u guest workers\n",
                      (int)node->id, node->regular, node->spares, node->guests);
+        if (npi_node_is_gone(node))
+            npi_text_add(&text,
+                         "    no usable CPU: what may leave home runs on node %d, what may "
+                         "not waits\n",
+                         (int)executor->nodes[npi_load_relaxed(&node->place)]->id);
         for (uint32_t seat = 0; seat < node->regular; seat++)
             describe_worker(&text, npi_node_seat(node, seat));
     }
@@ -194,8 +201,8 @@ np_executor *np_current_executor(void)
 np_node_id np_current_node(void)
 {
     npi_worker *worker = npi_worker_self();
-    if (worker != NULL)
-        return worker->node->id;
+    if (worker != NULL) /* relaxed: a number */
+        return worker->executor->nodes[npi_load_relaxed(&worker->node->place)]->id;
     np_node_id node = NP_NODE_ID_NONE;
     return npi_os_where(NULL, &node) == 0 ? node : NP_NODE_ID_NONE;
 }

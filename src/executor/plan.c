@@ -195,6 +195,9 @@ static void settle(const np_topology *topology, const np_executor_options *optio
 {
     npi_settings *settings = &plan->settings;
     settings->public_options = *options;
+    settings->chosen_cpus = options->cpus != NULL;
+    if (options->cpus != NULL)
+        settings->cpus = *options->cpus;
     /* What these pointed to is the caller's and may be gone after create. */
     settings->public_options.nodes = NULL;
     settings->public_options.node_workers = NULL;

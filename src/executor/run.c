@@ -122,7 +122,8 @@ void npi_discard_task(np_executor *executor, npi_worker *worker, npi_task *task,
     else
         call_on_discard(executor, task, reason);
     if (task->group != NULL && reason != NP_DISCARD_CANCELLED)
-        npi_group_discarded(task->group);
+        npi_group_discarded(task->group,
+                            reason == NP_DISCARD_NODE_GONE ? NP_ERR_NODE_GONE : NP_ERR_CANCELLED);
 }
 
 /* On an empty stack there is nothing to put by: the deque is empty, its bounds at its beginning. */
@@ -147,23 +148,42 @@ static __attribute__((noinline)) void run_nested(npi_worker *worker, const npi_f
     run_body(worker, frame, task->fn, npi_task_argument(task));
 }
 
-/* Out of line: what a worker seldom does with a task. */
-static __attribute__((noinline)) void discard_instead(npi_worker *worker, npi_task *task,
-                                                      bool cancelled)
+static void discard_instead(npi_worker *worker, npi_task *task, np_discard_reason reason)
 {
-    npi_discard_task(worker->executor, worker, task,
-                     cancelled ? NP_DISCARD_CANCELLED : NP_DISCARD_SHUTDOWN);
+    npi_discard_task(worker->executor, worker, task, reason);
     npi_count(&worker->counters, NP_COUNTER_DISCARDED, 1);
     end_task(worker, task->group);
 }
 
-/* `watched` is known where this is compiled in. */
+/* A task that only its node may run, of a worker whose node is gone. The executor ends: it is
+ * handed back. Else it waits: the worker had begun to look before the node went. What is submitted
+ * after the refresh has returned is always stopped here, for who takes it sees `attention`, too. */
+static bool must_not_run(npi_worker *worker, npi_task *task)
+{
+    npi_node *node = worker->node;
+    uint32_t state = npi_node_state(node);
+    if ((state != NPI_NODE_GONE && state != NPI_NODE_ENDING) ||
+        npi_meta_home(task->meta) != node->index ||
+        (npi_meta_affinity(task->meta) != NP_AFFINITY_STRICT &&
+         node->executor->settings.public_options.steal_policy != NP_STEAL_LOCAL_ONLY))
+        return false;
+    if (state == NPI_NODE_ENDING || !npi_submit_again(worker, task))
+        discard_instead(worker, task, NP_DISCARD_NODE_GONE);
+    return true;
+}
+
+/* `attention` 0 is known where this is compiled in. */
 static inline __attribute__((always_inline)) void run_now(npi_worker *worker, npi_task *task,
-                                                          bool watched)
+                                                          uint32_t attention)
 {
     npi_frame frame = {task->group, npi_meta_home(task->meta),
                        npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
     npi_watch_outer beneath;
+    bool watched = (attention & NPI_ATTENTION_WATCHED) != 0;
+    bool exiled = (attention & NPI_ATTENTION_GONE) != 0 && npi_node_is_gone(worker->node) &&
+                  frame.home == worker->node->index;
+    /* Relaxed: a number to count by. */
+    uint32_t place = exiled ? npi_load_relaxed(&worker->node->place) : 0;
     if (watched)
         npi_watch_enter(worker, (uintptr_t)task->fn, &beneath);
     if (__builtin_expect(worker->frame == NULL && !frame.strict, 1))
@@ -172,7 +192,10 @@ static inline __attribute__((always_inline)) void run_now(npi_worker *worker, np
         run_nested(worker, &frame, task);
     if (watched) /* before it counts as ended: who waits for that finds nobody stuck in it */
         npi_watch_leave(worker, &beneath);
-    npi_count_home(&worker->counters, frame.home);
+    if (exiled)
+        npi_count_exiled(&worker->counters, place);
+    else
+        npi_count_home(&worker->counters, frame.home);
     end_task(worker, frame.group);
 }
 
@@ -182,9 +205,9 @@ static __attribute__((noinline)) void run_with_attention(npi_worker *worker, npi
     /* Relaxed: a task that is run a moment after the deadline is run, not lost. */
     uint32_t attention = npi_load_relaxed(&worker->executor->attention);
     if (cancelled || (attention & NPI_ATTENTION_DISCARD) != 0)
-        discard_instead(worker, task, cancelled);
-    else
-        run_now(worker, task, true);
+        discard_instead(worker, task, cancelled ? NP_DISCARD_CANCELLED : NP_DISCARD_SHUTDOWN);
+    else if ((attention & NPI_ATTENTION_GONE) == 0 || !must_not_run(worker, task))
+        run_now(worker, task, attention);
 }
 
 void npi_run_task(npi_worker *worker, npi_task *task)
@@ -194,7 +217,7 @@ void npi_run_task(npi_worker *worker, npi_task *task)
     if (__builtin_expect(cancelled || npi_load_relaxed(&worker->executor->attention) != 0, 0))
         run_with_attention(worker, task, cancelled);
     else
-        run_now(worker, task, false);
+        run_now(worker, task, 0);
 }
 
 static __attribute__((noinline)) uintptr_t call_watched(npi_worker *worker, const npi_child *child)

@@ -63,7 +63,7 @@ static void stop(np_executor *executor)
 {
     npi_lock_acquire(&executor->shutdown_lock);
     if (!executor->stopped) {
-        npi_store_release(&executor->stopping, 1u);
+        npi_refresh_stop(executor);
         npi_seats_notice(executor);
         npi_spares_join(executor);
         for (uint32_t i = 0; i < executor->regular_count; i++) {
@@ -113,6 +113,7 @@ static np_status shutdown_until(np_executor *executor, uint64_t deadline,
         return npi_fail(NP_ERR_FROM_WORKER,
                         "an executor cannot be shut down from one of its own workers");
     close_lanes(executor);
+    npi_refresh_closed(executor);
     status = npi_idle_wait(executor, deadline);
     if (status == NP_ERR_TIMEOUT)
         status = give_up(executor, result);

@@ -13,6 +13,9 @@ static void fill_node(np_stats *stats, npi_node *node)
     out->outside[NP_COUNTER_SUBMITTED] = npi_inbox_accepted_outside(&node->inbox);
     out->outside[NP_COUNTER_DISCARDED] = npi_load_relaxed(&node->outside_discarded);
     out->outside[NP_COUNTER_WAKES] = npi_load_relaxed(&node->sleepers.outside_wakes);
+    out->outside[NP_COUNTER_REBOUND] = npi_load_relaxed(&node->rebound);
+    out->gone = npi_node_is_gone(node);
+    out->place = node->executor->nodes[npi_load_relaxed(&node->place)]->id;
 }
 
 np_status np_stats_snapshot(const np_executor *given, np_stats **out)

@@ -11,12 +11,11 @@
 #include "base/status.h"
 #include "executor/lifecycle.h"
 
-static bool retiring_or_stopping(npi_worker *worker, void *context)
+static bool retiring(npi_worker *worker, void *context)
 {
     (void)context;
-    /* Relaxed: a request; its writer gives the token. Acquire: pairs with stop() in shutdown.c. */
-    return npi_load_relaxed(&worker->seat_state) != NPI_SEAT_ACTIVE ||
-           npi_load_acquire(&worker->executor->stopping) != 0;
+    /* Relaxed: a request; its writer gives the token. */
+    return npi_load_relaxed(&worker->seat_state) != NPI_SEAT_ACTIVE;
 }
 
 /* RETIRING -> EMPTY, unless it was called back meanwhile. */
@@ -43,7 +42,7 @@ static void spare_main(void *argument)
     npi_seat_hook(worker, true);
     while (npi_load_acquire(&executor->stopping) == 0) {
         if (npi_load_relaxed(&worker->seat_state) == NPI_SEAT_ACTIVE) {
-            npi_worker_loop(worker, retiring_or_stopping, NULL);
+            npi_worker_loop(worker, retiring, NULL);
             npi_worker_leave(worker);
             if (!npi_executor_is_forked(executor))
                 (void)retire(worker);

@@ -338,6 +338,28 @@ static np_status put_many(npi_node *node, npi_worker *worker, np_group *group, c
     return status;
 }
 
+bool npi_submit_again(npi_worker *worker, const npi_task *task)
+{
+    npi_node *node = worker->node;
+    np_task_affinity kind = npi_meta_affinity(task->meta);
+    uint32_t number = npi_number();
+    npi_lane *lane = npi_inbox_lane(&node->inbox, kind, number);
+    if (lane == NULL)
+        return false;
+    bool shared = number >= NPI_NUMBERS_OWN;
+    if (shared)
+        npi_lock_acquire(&lane->lock);
+    bool done = npi_queue_put_again(&lane->queue, task);
+    if (shared)
+        npi_lock_release(&lane->lock);
+    if (!done)
+        return false;
+    if (node->inbox.capacity != 0)
+        npi_room_force(&node->inbox, 1);
+    npi_wake_for_task(node, kind, worker); /* the node may be back by now */
+    return true;
+}
+
 /* --- the public calls ----------------------------------------------------------------------- */
 
 static inline np_status enter(np_executor *executor, np_task_fn fn, npi_worker **worker)

@@ -9,7 +9,8 @@
  *             back, somebody is the gate's watcher (executor->armed) and will ask again within
  *             gate_age_ns.
  *
- * Wakers go by closeness to the work: its home first, then the nearest node with a sleeper.
+ * Wakers go by closeness to the work: its home first, then the nearest node with a sleeper. What
+ * must wait until its home has a CPU again wakes nobody; then refresh.c wakes all workers there.
  */
 #include "executor/executor.h"
 
@@ -69,6 +70,10 @@ void npi_wake_for_task(npi_node *home, np_task_affinity affinity, npi_worker *se
      * follows the raise of `sleeping`; and that of disarm. */
     npi_fence_light();
     if (__builtin_expect(npi_load_relaxed(&home->executor->sleeping) == 0, 1))
+        return;
+    /* Partner: the heavy fence in refresh.c between the node's return and the wake-up of all its
+     * workers. */
+    if (__builtin_expect((npi_node_kinds(home) >> affinity & 1) == 0, 0))
         return;
     (void)wake_near(home, affinity != NP_AFFINITY_STRICT, affinity == NP_AFFINITY_PREFERRED, self);
 }

@@ -93,7 +93,8 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
     npi_fetch_add_relaxed(&executor->sleeping, 1u);
     /* Others pass over a seat in the set: it has nothing that they could take (npi_sleepers_awake).
      */
-    NPI_CHECK(npi_queue_is_empty(&worker->queue) && !npi_deque_has_shared(&worker->deque, true));
+    NPI_CHECK(npi_queue_is_empty(&worker->queue) || npi_node_kinds(worker->node) == 0);
+    NPI_CHECK(!npi_deque_has_shared(&worker->deque, true));
     npi_sleepers_enter(sleepers, worker->seat);
     (void)npi_sleepers_search_end(sleepers); /* it looks below, whether last or not */
     /* Partners: the fences of npi_wake_for_task, npi_wake_for_child, npi_wake_next; and that of
@@ -211,7 +212,8 @@ npi_found npi_worker_search(npi_worker *worker, npi_until_fn until, void *contex
     npi_count(&worker->counters, NP_COUNTER_SEARCHES, 1);
     npi_sleepers_search_begin(&worker->node->sleepers);
     npi_found found = NPI_FOUND_NOTHING;
-    if (worker->spin.longest_ns == NP_SPIN_BUSY) {
+    /* In exile it has no CPU to burn. */
+    if (worker->spin.longest_ns == NP_SPIN_BUSY && !npi_node_is_gone(worker->node)) {
         found = spin_for_ever(worker, until, context, deadline, out);
         stop_searching(worker);
         return found;
@@ -238,11 +240,38 @@ void npi_worker_run_found(npi_worker *worker, npi_found found, npi_work *work)
         npi_run_stolen_child(worker, work->child, work->owner);
 }
 
-void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context)
+/* --- the loop -----------------------------------------------------------------------------------
+ *
+ * In stretches: one ends when the executor stops, when the node goes or is back (its state is then
+ * no longer what it was at the beginning), or when the seat is told to.
+ */
+typedef struct stretch {
+    npi_until_fn told; /* NULL: never */
+    void *context;
+    uint32_t state;
+} stretch;
+
+static bool is_over(npi_worker *worker, void *context)
+{
+    const stretch *s = context;
+    return npi_node_state(worker->node) != s->state ||
+           (s->told != NULL && s->told(worker, s->context));
+}
+
+/* The same for a worker at home that nobody tells anything: asked so often that it counts. */
+static bool is_over_at_home(npi_worker *worker, void *context)
+{
+    (void)context;
+    return npi_node_state(worker->node) != NPI_NODE_HERE;
+}
+
+static void work_at_home(npi_worker *worker, npi_until_fn told, void *context)
 {
     npi_work work;
-    set_activity(worker, NPI_WORKER_AWAKE);
-    while (!until(worker, context)) {
+    stretch s = {told, context, NPI_NODE_HERE};
+    npi_until_fn over = told == NULL ? is_over_at_home : is_over;
+    while (npi_node_state(worker->node) == NPI_NODE_HERE &&
+           (told == NULL || !told(worker, context))) {
         if (npi_find_local(worker, &work.task)) {
             npi_run_task(worker, &work.task);
             continue;
@@ -251,8 +280,33 @@ void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context)
             npi_run_task(worker, &work.task);
             continue;
         }
-        npi_found found = npi_worker_search(worker, until, context, NPI_NO_DEADLINE, false, &work);
+        npi_found found = npi_worker_search(worker, over, &s, NPI_NO_DEADLINE, false, &work);
         npi_worker_run_found(worker, found, &work);
+    }
+}
+
+static __attribute__((noinline, cold)) void work_in_exile(npi_worker *worker, stretch *s)
+{
+    npi_work work;
+    while (!is_over(worker, s)) {
+        npi_found found = npi_find_anywhere(worker, &work);
+        if (found == NPI_FOUND_NOTHING)
+            found = npi_worker_search(worker, is_over, s, NPI_NO_DEADLINE, false, &work);
+        npi_worker_run_found(worker, found, &work);
+    }
+}
+
+void npi_worker_loop(npi_worker *worker, npi_until_fn until, void *context)
+{
+    set_activity(worker, NPI_WORKER_AWAKE);
+    for (;;) {
+        stretch s = {until, context, npi_node_state(worker->node)};
+        if (s.state == NPI_NODE_STOPPING || (until != NULL && until(worker, context)))
+            return;
+        if (s.state == NPI_NODE_HERE)
+            work_at_home(worker, until, context);
+        else
+            work_in_exile(worker, &s);
     }
 }
 
@@ -268,7 +322,8 @@ static bool help(npi_worker *worker, npi_until_fn until, void *context, uint64_t
         npi_found found = NPI_FOUND_NOTHING;
         if (!alone && npi_find_own_child(worker, &work))
             found = NPI_FOUND_CHILD;
-        else if (!alone && npi_find_local(worker, &work.task))
+        else if (!alone && npi_node_state(worker->node) == NPI_NODE_HERE &&
+                 npi_find_local(worker, &work.task))
             found = NPI_FOUND_TASK;
         else
             found = npi_worker_search(worker, until, context, deadline, alone, &work);

@@ -53,9 +53,10 @@ static np_status allocate(uint32_t node_count, uint32_t worker_count, np_stats *
     stats->nodes = npi_alloc_array(nodes, sizeof *stats->nodes, 0);
     stats->workers = npi_alloc_array(workers, sizeof *stats->workers, 0);
     stats->ran_from = npi_alloc_array(workers * nodes, sizeof *stats->ran_from, 0);
+    stats->exiled = npi_alloc_array(workers * nodes, sizeof *stats->exiled, 0);
     stats->tier = npi_alloc_array(nodes * nodes, sizeof *stats->tier, 0);
     if (stats->nodes == NULL || stats->workers == NULL || stats->ran_from == NULL ||
-        stats->tier == NULL) {
+        stats->exiled == NULL || stats->tier == NULL) {
         np_stats_destroy(stats);
         return npi_fail(NP_ERR_NO_MEMORY, "no memory for statistics of %u nodes and %u workers",
                         node_count, worker_count);
@@ -87,6 +88,7 @@ void np_stats_destroy(np_stats *stats)
     size_t nodes = stats->node_count;
     size_t workers = stats->worker_count;
     npi_free_array(stats->tier, nodes * nodes, sizeof *stats->tier);
+    npi_free_array(stats->exiled, workers * nodes, sizeof *stats->exiled);
     npi_free_array(stats->ran_from, workers * nodes, sizeof *stats->ran_from);
     npi_free_array(stats->workers, workers, sizeof *stats->workers);
     npi_free_array(stats->nodes, nodes, sizeof *stats->nodes);
@@ -113,6 +115,11 @@ void npi_stats_set_worker(np_stats *stats, uint32_t worker, np_node_index node, 
     for (uint32_t i = 0; i < stats->node_count; i++) {
         row[i] = npi_load_relaxed(&counters->ran_from[i]);
         ran += row[i];
+    }
+    uint64_t *exiled = npi_stats_exiled(stats, worker);
+    for (uint32_t i = 0; counters->exiled != NULL && i < stats->node_count; i++) {
+        exiled[i] = npi_load_relaxed(&counters->exiled[i]);
+        ran += exiled[i];
     }
     to->value[NP_COUNTER_EXECUTED_HOME] = row[node];
     to->value[NP_COUNTER_EXECUTED_AWAY] = ran - row[node];
@@ -163,6 +170,7 @@ static np_status copy_of(const np_stats *from, np_stats **out)
     memcpy(to->nodes, from->nodes, nodes * sizeof *to->nodes);
     memcpy(to->workers, from->workers, workers * sizeof *to->workers);
     memcpy(to->ran_from, from->ran_from, workers * nodes * sizeof *to->ran_from);
+    memcpy(to->exiled, from->exiled, workers * nodes * sizeof *to->exiled);
     memcpy(to->tier, from->tier, nodes * nodes * sizeof *to->tier);
     to->executor = from->executor;
     to->policy = from->policy;
@@ -183,8 +191,12 @@ static void subtract(np_stats *from, const np_stats *older)
                                               older->workers[w].value[c]);
         uint64_t *row = npi_stats_row(from, w);
         const uint64_t *old_row = npi_stats_row(older, w);
-        for (uint32_t i = 0; i < older->node_count; i++)
+        uint64_t *exiled = npi_stats_exiled(from, w);
+        const uint64_t *old_exiled = npi_stats_exiled(older, w);
+        for (uint32_t i = 0; i < older->node_count; i++) {
             row[i] = grown(row[i], old_row[i]);
+            exiled[i] = grown(exiled[i], old_exiled[i]);
+        }
     }
 }
 
@@ -230,9 +242,12 @@ uint64_t npi_stats_node_count(const np_stats *stats, np_node_index node, np_coun
 uint64_t npi_stats_matrix(const np_stats *stats, np_node_index home, np_node_index ran)
 {
     uint64_t sum = 0;
-    for (uint32_t w = 0; w < stats->worker_count; w++)
+    for (uint32_t w = 0; w < stats->worker_count; w++) {
         if (stats->workers[w].node == ran)
             sum += npi_stats_row(stats, w)[home];
+        if (stats->workers[w].node == home)
+            sum += npi_stats_exiled(stats, w)[ran];
+    }
     return sum;
 }
 

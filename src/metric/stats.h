@@ -42,7 +42,9 @@ typedef struct npi_stats_node {
      * NP_COUNTER_DISCARDED of tasks whose home it is (timed shutdown), NP_COUNTER_WAKES of its
      * workers. Part of np_stats_node() and np_stats_total(), of no worker.
      */
-    uint64_t outside[NP_COUNTER_COUNT];
+    uint64_t outside[NP_COUNTER_COUNT]; /* also NP_COUNTER_REBOUND, of its workers */
+    bool gone;                          /* it had no usable CPU when the snapshot was taken */
+    np_node_id place;                   /* then: where its workers were */
 } npi_stats_node;
 
 typedef struct npi_stats_worker {
@@ -64,6 +66,7 @@ struct np_stats {
     npi_stats_node *nodes;     /* ascending ids */
     npi_stats_worker *workers; /* regular, spare, guest */
     uint64_t *ran_from;        /* worker_count rows of node_count: tasks run, by home */
+    uint64_t *exiled;          /* the same: tasks of the worker's node run elsewhere, by where */
     uint8_t *tier;             /* node_count rows of node_count: np_tier from row to column */
 };
 
@@ -88,6 +91,11 @@ static inline np_tier npi_stats_tier(const np_stats *stats, np_node_index from, 
 static inline uint64_t *npi_stats_row(const np_stats *stats, uint32_t worker)
 {
     return stats->ran_from + (size_t)worker * stats->node_count;
+}
+
+static inline uint64_t *npi_stats_exiled(const np_stats *stats, uint32_t worker)
+{
+    return stats->exiled + (size_t)worker * stats->node_count;
 }
 
 /* NP_NODE_INDEX_NONE for an unknown id. */

@@ -88,6 +88,10 @@ void npi_os_at_fork(void (*in_child)(void));
 
 int npi_os_affinity_get(np_cpu_set *out);
 int npi_os_affinity_set(const np_cpu_set *cpus);
+/* The same for a thread of this process by the kernel's id (npi_os_thread_id), which must be alive:
+ * an id is given to another thread some time after its own has ended. 0: the calling thread. */
+int npi_os_thread_affinity_get(uint64_t thread, np_cpu_set *out);
+int npi_os_thread_affinity_set(uint64_t thread, const np_cpu_set *cpus);
 /* Where the calling thread runs at this moment, by the kernel's numbers. */
 int npi_os_where(int32_t *cpu, np_node_id *node);
 

@@ -80,6 +80,8 @@ npi_node_figures npi_figures_node(const npi_figures *figures, np_node_index node
         }
         for (unsigned c = 0; c < NP_COUNTER_COUNT; c++)
             result.value[c] += worker->value[c];
+        for (uint32_t i = 0; i < stats->node_count; i++)
+            result.left += npi_stats_exiled(stats, w)[i];
         if (worker->kind != NP_WORKER_REGULAR)
             continue;
         result.active += npi_figures_worker_executed(figures, w) > 0 ? 1 : 0;

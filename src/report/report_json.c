@@ -36,6 +36,8 @@ static void add_nodes(npi_text *text, const npi_figures *f)
         add_number(text, "parked", node.parked);
         add_number(text, "queued", node.queued);
         add_number(text, "left_home", node.left);
+        npi_text_add(text, ",\"gone\":%s,\"place\":%d", f->stats->nodes[i].gone ? "true" : "false",
+                     (int)f->stats->nodes[i].place);
         add_counters(text, node.value);
         npi_text_add(text, "}");
     }

@@ -13,6 +13,30 @@
 #define MATRIX_NODES   8u /* up to here a percentage; beyond, one line per home */
 #define FOLDED_TARGETS 3u
 
+static bool is_gone(const np_stats *stats, np_node_index node, const void *context)
+{
+    (void)context;
+    return stats->nodes[node].gone;
+}
+
+/* Only if the machine has changed under the executor. */
+static void drift(npi_text *text, const npi_figures *f)
+{
+    uint32_t gone = 0;
+    for (uint32_t i = 0; i < f->stats->node_count; i++)
+        gone += f->stats->nodes[i].gone ? 1 : 0;
+    if (gone == 0 && f->total[NP_COUNTER_REBOUND] + f->total[NP_COUNTER_DISPLACED] == 0)
+        return;
+    npi_text_add(text, "  binding   drifted: threads bound anew %s, tasks displaced %s\n",
+                 npi_count_word(f->total[NP_COUNTER_REBOUND]).text,
+                 npi_count_word(f->total[NP_COUNTER_DISPLACED]).text);
+    if (gone == 0)
+        return;
+    npi_text_add(text, "            no usable CPU now: ");
+    npi_text_add_nodes(text, f->stats, is_gone, NULL);
+    npi_text_add(text, "\n");
+}
+
 static void summary(npi_text *text, const npi_figures *f)
 {
     npi_text_add(text, "numaperf report\n");
@@ -25,6 +49,7 @@ static void summary(npi_text *text, const npi_figures *f)
                  npi_count_word(f->executed).text,
                  npi_count_word(f->total[NP_COUNTER_DISCARDED]).text,
                  npi_count_word(f->queued).text);
+    drift(text, f);
     if (f->executed == 0) {
         npi_text_add(text, "  locality  unknown: no task was executed\n");
         return;

@@ -67,9 +67,9 @@ bool npi_queue_open(npi_queue *queue)
     return true;
 }
 
-bool npi_queue_put_one(npi_queue *queue, const npi_task *task)
+/* Cells for one task, or NULL. */
+static inline npi_cell *reserve_one(npi_queue *queue, uint32_t cells)
 {
-    uint32_t cells = npi_task_cells(task);
     uint32_t room;
     npi_cell *cell = npi_queue_reserve(queue, &room);
     if (cell != NULL && room < cells) {
@@ -78,10 +78,28 @@ bool npi_queue_put_one(npi_queue *queue, const npi_task *task)
         npi_queue_publish(queue, 1, 0);
         cell = npi_queue_reserve(queue, &room);
     }
+    return cell;
+}
+
+bool npi_queue_put_one(npi_queue *queue, const npi_task *task)
+{
+    uint32_t cells = npi_task_cells(task);
+    npi_cell *cell = reserve_one(queue, cells);
     if (cell == NULL)
         return false;
     npi_task_store(task, cell);
     npi_queue_publish(queue, cells, 1);
+    return true;
+}
+
+bool npi_queue_put_again(npi_queue *queue, const npi_task *task)
+{
+    uint32_t cells = npi_task_cells(task);
+    npi_cell *cell = reserve_one(queue, cells);
+    if (cell == NULL)
+        return false;
+    npi_task_store(task, cell);
+    npi_queue_publish_again(queue, cells, 1);
     return true;
 }
 

@@ -87,21 +87,30 @@ static inline npi_cell *npi_queue_reserve(npi_queue *queue, uint32_t *room)
     return queue->cells + tail % NPI_SEGMENT_CELLS;
 }
 
-/* `tasks` tasks in the first `cells` reserved cells. Release: what the producer did before is
- * visible to the consumer of each task. */
-static inline void npi_queue_publish(npi_queue *queue, uint32_t cells, uint32_t tasks)
+/* `tasks` tasks in the first `cells` reserved cells, without counting them as accepted. Release:
+ * what the producer did before is visible to the consumer of each task. */
+static inline void npi_queue_publish_again(npi_queue *queue, uint32_t cells, uint32_t tasks)
 {
     if (cells != tasks)
         npi_owner_add(&queue->extra_put, (uint64_t)(cells - tasks));
-    /* accepted before tail: whoever can see the task end can see it accepted (idle.c). */
-    npi_store_release(&queue->accepted, npi_load_relaxed(&queue->accepted) + tasks);
     /* Release: cells, directory and the producer's past; pairs with the acquire of tail in
      * npi_queue_take. */
     npi_store_release(&queue->tail, npi_load_relaxed(&queue->tail) + cells);
 }
 
+/* The same for new tasks. */
+static inline void npi_queue_publish(npi_queue *queue, uint32_t cells, uint32_t tasks)
+{
+    /* accepted before tail: whoever can see the task end can see it accepted (idle.c). */
+    npi_store_release(&queue->accepted, npi_load_relaxed(&queue->accepted) + tasks);
+    npi_queue_publish_again(queue, cells, tasks);
+}
+
 /* Reserves, stores and publishes one task of any kind. False: out of memory or of numbers. */
 bool npi_queue_put_one(npi_queue *queue, const npi_task *task);
+
+/* The same for a task that was taken from a queue and could not be run: it has been accepted. */
+bool npi_queue_put_again(npi_queue *queue, const npi_task *task);
 
 /* Appends the tasks in order. Returns how many were taken; fewer than `count` when memory or
  * numbers ran out. */

@@ -271,3 +271,10 @@ void npi_kernel_memory_limits_apply(npi_machine *machine)
                                                     : np_cpu_set_contains(&listed, id);
     }
 }
+
+bool npi_kernel_node_cpus(np_node_id node, np_cpu_set *out)
+{
+    char path[PATH_CAPACITY];
+    node_path(path, "", node, "cpulist");
+    return read_list(path, out);
+}

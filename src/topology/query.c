@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "os/os.h"
 #include "topology/snapshot.h"
+#include "topology/sources.h"
 #include "topology/topology_internal.h"
 
 /* --- by index ---------------------------------------------------------------------------- */
@@ -71,6 +72,12 @@ void npi_snapshot_node_set(const np_topology *topology, np_node_index index, np_
     np_cpu_set_clear(out);
     for (uint32_t i = 0; i < count; i++)
         (void)np_cpu_set_add(out, cpus[i]);
+}
+
+void npi_topology_node_cpus_now(const np_topology *topology, np_node_index index, np_cpu_set *out)
+{
+    if (topology->is_virtual || !npi_kernel_node_cpus(topology->nodes[index].id, out))
+        npi_snapshot_node_set(topology, index, out);
 }
 
 uint32_t npi_topology_node_distance(const np_topology *topology, np_node_index from,

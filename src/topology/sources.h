@@ -38,6 +38,9 @@ np_status npi_machine_from_kernel(const char *root, npi_machine *machine);
 np_status npi_kernel_cpu_limits_apply(npi_machine *machine, bool complete);
 void npi_kernel_memory_limits_apply(npi_machine *machine);
 
+/* The online CPUs of a node by the running kernel's list; false where it cannot be read. */
+bool npi_kernel_node_cpus(np_node_id node, np_cpu_set *out);
+
 /* The tightest CPU quota of the process's control group and its ancestors, in thousandths of a CPU;
  * 0 for none. What cannot be read counts as no quota. */
 uint32_t npi_cgroup_cpu_quota(void);

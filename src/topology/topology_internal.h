@@ -29,6 +29,13 @@ uint32_t npi_topology_node_cpu_list(const np_topology *topology, np_node_index i
 /* What is known of a CPU; NULL for one that does not exist or may not be used. */
 const np_cpu_info *npi_topology_cpu(const np_topology *topology, int32_t cpu);
 
+/*
+ * The node's CPUs by the kernel's word of this moment: those that are online, also ones that were
+ * not usable when the topology was made. Those of the snapshot where the kernel does not say, and
+ * of a virtual topology. What the process may use of them is another question.
+ */
+void npi_topology_node_cpus_now(const np_topology *topology, np_node_index index, np_cpu_set *out);
+
 uint32_t npi_topology_node_distance(const np_topology *topology, np_node_index from,
                                     np_node_index to);
 np_tier npi_topology_node_tier_at(const np_topology *topology, np_node_index a, np_node_index b);

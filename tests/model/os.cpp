@@ -85,6 +85,21 @@ int npi_os_affinity_set(const np_cpu_set *)
     return ENOSYS;
 }
 
+int npi_os_thread_affinity_get(uint64_t, np_cpu_set *)
+{
+    return ENOSYS;
+}
+
+int npi_os_thread_affinity_set(uint64_t, const np_cpu_set *)
+{
+    return ENOSYS;
+}
+
+int npi_os_allowed_nodes(npi_node_set *)
+{
+    return ENOSYS;
+}
+
 void npi_os_thread_stack(uintptr_t *end, size_t *bytes)
 {
     *end = 0;
@@ -206,6 +221,61 @@ bool np_cpu_set_add(np_cpu_set *, int32_t)
 bool np_cpu_set_equal(const np_cpu_set *, const np_cpu_set *)
 {
     return true;
+}
+
+/* --- sets of CPUs: nodes go and come by bits of the first word -----------------------------------
+ */
+
+void np_cpu_set_and(np_cpu_set *out, const np_cpu_set *a, const np_cpu_set *b)
+{
+    out->bits[0] = a->bits[0] & b->bits[0];
+}
+
+bool np_cpu_set_is_empty(const np_cpu_set *set)
+{
+    return set->bits[0] == 0;
+}
+
+uint32_t np_cpu_set_count(const np_cpu_set *set)
+{
+    return (uint32_t)__builtin_popcountll(set->bits[0]);
+}
+
+bool np_cpu_set_contains(const np_cpu_set *set, int32_t cpu)
+{
+    return cpu >= 0 && (set->bits[0] >> cpu & 1) != 0;
+}
+
+int32_t np_cpu_set_first(const np_cpu_set *set)
+{
+    return set->bits[0] == 0 ? NP_CPU_NONE : __builtin_ctzll(set->bits[0]);
+}
+
+int32_t np_cpu_set_next(const np_cpu_set *set, int32_t cpu)
+{
+    uint64_t above = set->bits[0] & ~((UINT64_C(2) << cpu) - 1);
+    return above == 0 ? NP_CPU_NONE : __builtin_ctzll(above);
+}
+
+/* CPU n belongs to node n. */
+void npi_topology_node_cpus_now(const np_topology *, np_node_index index, np_cpu_set *out)
+{
+    out->bits[0] = UINT64_C(1) << index;
+}
+
+const np_node_info *npi_topology_node(const np_topology *, np_node_index)
+{
+    return NULL; /* the executor is virtual: nobody asks for memory */
+}
+
+uint32_t npi_topology_node_distance(const np_topology *, np_node_index, np_node_index)
+{
+    return 10;
+}
+
+bool npi_node_set_contains(const npi_node_set *, np_node_id)
+{
+    return false;
 }
 
 const char *np_reason_text(np_reason)

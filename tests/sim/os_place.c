@@ -59,14 +59,21 @@ void npt_place_migrate(npt_fibre *fibre)
     find_place(fibre, false);
 }
 
-int npi_os_affinity_get(np_cpu_set *out)
+/* By the number that npi_os_thread_id() gave it; 0: the running one. */
+static npt_fibre *fibre_of(uint64_t thread)
+{
+    npt_machine *m = &npt_sim;
+    return thread == 0 ? m->self : m->fibres[thread - 1000u];
+}
+
+int npi_os_thread_affinity_get(uint64_t thread, np_cpu_set *out)
 {
     npt_call(150);
-    both(&npt_sim.self->cpus, &npt_sim.allowed, out);
+    both(&fibre_of(thread)->cpus, &npt_sim.allowed, out);
     return 0;
 }
 
-int npi_os_affinity_set(const np_cpu_set *cpus)
+int npi_os_thread_affinity_set(uint64_t thread, const np_cpu_set *cpus)
 {
     npt_machine *m = &npt_sim;
     npt_call(1500);
@@ -76,9 +83,20 @@ int npi_os_affinity_set(const np_cpu_set *cpus)
     both(cpus, &m->allowed, &usable);
     if (np_cpu_set_count(&usable) == 0)
         return EINVAL;
-    m->self->cpus = usable;
-    find_place(m->self, true);
+    npt_fibre *fibre = fibre_of(thread);
+    fibre->cpus = usable;
+    find_place(fibre, true);
     return 0;
+}
+
+int npi_os_affinity_get(np_cpu_set *out)
+{
+    return npi_os_thread_affinity_get(0, out);
+}
+
+int npi_os_affinity_set(const np_cpu_set *cpus)
+{
+    return npi_os_thread_affinity_set(0, cpus);
 }
 
 int npi_os_where(int32_t *cpu, np_node_id *node)
