@@ -20,7 +20,7 @@
 
 #define main tool_main
 int tool_main(int argc, char **argv);
-#include "../../tools/numaperf/main.c"
+#include "../../tools/numaperf/main.c" // NOLINT(bugprone-suspicious-include)
 #undef main
 
 #include "../../tools/numaperf/demo.h"

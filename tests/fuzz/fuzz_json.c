@@ -10,7 +10,7 @@
 
 /* The tool's writer itself; one of its names is also jansson's. */
 #define json_string tool_json_string
-#include "../../tools/numaperf/json.c"
+#include "../../tools/numaperf/json.c" // NOLINT(bugprone-suspicious-include)
 #undef json_string
 #include <jansson.h>
 

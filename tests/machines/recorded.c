@@ -165,16 +165,17 @@ static bool without_hwloc(const np_topology *topology)
     return strstr(text, "so hwloc was not asked") != NULL;
 }
 
-/* hwloc has one message for sets of CPUs that contradict each other, and prints it once in a
- * process. From a kernel's files it never gets that far; one recorded set of cpuid's answers makes
- * it speak. */
-static void take_known_message(void)
+/*
+ * The messages of hwloc that the library cannot spare us. Of cpuid's recorded answers: sets of CPUs
+ * that contradict each other, once in a process. Of a kernel's files: a Xeon Phi (Knights Landing)
+ * whose distances are missing or not those of that processor.
+ */
+static void take_known_message(const char *known)
 {
     char said[2048];
     if (!npt_quiet_take(said, sizeof said))
         return;
-    if (strstr(said, "received invalid information from the operating system") == NULL ||
-        strstr(said, "intersection without inclusion") == NULL)
+    if (strstr(said, known) == NULL)
         NPT_FAIL("somebody printed: %s", said);
     printed++;
 }
@@ -256,6 +257,7 @@ static void damage_once(const tree *files, char **list, size_t count, const char
         size_t length;
     } changed[CHANGED_MOST];
     size_t changed_count = 0;
+    NPT_CHECK(list != NULL && count > 0);
     char words[300] = "";
     npi_random random;
     npi_random_seed(&random, seed);
@@ -288,7 +290,7 @@ static void damage_once(const tree *files, char **list, size_t count, const char
     npt_case_limit(SECONDS_AT_MOST);
     np_topology *topology = NULL;
     np_status status = tree_discover(files->root, &topology);
-    npt_quiet_check();
+    take_known_message("KNL NUMA quirk");
     alone += status == NP_OK && without_hwloc(topology) ? 1u : 0u;
     check_outcome(status, topology);
     while (changed_count-- > 0) { /* backwards: a file may have been changed twice */
@@ -347,7 +349,7 @@ static uint64_t x86_machines(void)
         NPT_CHECK(unsetenv("HWLOC_CPUID_PATH") == 0 && unsetenv("HWLOC_COMPONENTS") == 0);
         if (status != NP_OK)
             NPT_FAIL("not discovered: %s", np_error_detail());
-        take_known_message();
+        take_known_message("intersection without inclusion");
         check_outcome(status, topology);
         tree_end(&files);
         free(names[m]);
@@ -373,17 +375,17 @@ static uint64_t xml_machines(void)
         check_outcome(status, topology);
         check_xml_round_trip(path, place.root);
         size_t length = 0;
-        char *text = tree_read(path, &length);
-        NPT_CHECK(text != NULL);
+        char *whole = tree_read(path, &length);
+        NPT_CHECK(whole != NULL);
         (void)snprintf(damaged_path, sizeof damaged_path, "%s/damaged.xml", place.root);
         for (uint64_t seed = first + (m + machines - first % machines) % machines;
              seed < first + mutations; seed += machines) {
             npi_random random;
             size_t damaged_length = length;
             npi_random_seed(&random, seed);
-            char *damaged = strdup(text);
+            char *damaged = strdup(whole);
             for (uint32_t i = 0; i <= npi_random_below(&random, 4); i++) {
-                char *more = mutate_text(&random, damaged, damaged_length, text, &damaged_length);
+                char *more = mutate_text(&random, damaged, damaged_length, whole, &damaged_length);
                 free(damaged);
                 damaged = more;
             }
@@ -396,7 +398,7 @@ static uint64_t xml_machines(void)
             check_outcome(status, topology);
             free(damaged);
         }
-        free(text);
+        free(whole);
         free(names[m]);
     }
     tree_end(&place);
@@ -436,7 +438,7 @@ int main(int argc, char **argv)
             (unsigned long long)(discovered + refused - xml_count));
     npt_say("counted: machines | damaged XML machines refused with words | %llu\n",
             (unsigned long long)refused);
-    npt_say("counted: machines | messages of hwloc, all from cpuid machines | %llu\n",
+    npt_say("counted: machines | known messages of hwloc (cpuid, Knights Landing) | %llu\n",
             (unsigned long long)printed);
     return 0;
 }

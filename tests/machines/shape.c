@@ -48,6 +48,7 @@ static void random_ids(shape *self, npi_random *random)
 
 static void random_cpus(shape *self, npi_random *random)
 {
+    NPT_CHECK(self->node_count > 0);
     uint32_t count = 1 + npi_random_below(random, 24);
     uint32_t gap = npi_random_below(random, 3);
     uint32_t per_core = 1 + npi_random_below(random, 2);
