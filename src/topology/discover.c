@@ -118,10 +118,32 @@ static np_status look(hwloc_topology_t source, npi_machine *machine)
     return status == NP_OK ? ask_the_kernel(root, machine) : status;
 }
 
+/*
+ * hwloc (2.9) uses what it allocates without asking whether it got it, in many places: a discovery
+ * that runs out of memory ends the process. So it is begun only when there is much more than one
+ * needs; a machine with thousands of CPUs takes a few MiB. Another thread may still be faster.
+ */
+#define ROOM ((size_t)16 << 20)
+
+static np_status make_sure_of_memory(void)
+{
+    void *room = NULL;
+    int error = npi_os_map(ROOM, 0, &room);
+    if (error != 0)
+        return npi_fail_errno(NP_ERR_NO_MEMORY, error, "mmap",
+                              "the machine is not discovered with less than %zu bytes of memory",
+                              ROOM);
+    (void)npi_os_unmap(room, ROOM);
+    return NP_OK;
+}
+
 np_status np_topology_discover(np_topology **out)
 {
     if (out == NULL)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_topology_discover: out is NULL");
+    np_status enough = make_sure_of_memory();
+    if (enough != NP_OK)
+        return enough;
     hwloc_topology_t source = NULL;
     if (hwloc_topology_init(&source) != 0)
         return fail_hwloc("hwloc_topology_init");

@@ -38,9 +38,8 @@ static void write_replay(void)
 {
     const inject_plan *plan = &current_plan;
     if (plan->form == INJECT_RANDOM)
-        snprintf(replay, sizeof replay, "SEED=%llu %s --case %s:%s --rate %u",
-                 (unsigned long long)plan->seed, program_name, current->function, current->variant,
-                 plan->per_thousand);
+        snprintf(replay, sizeof replay, "SEED=%llu %s --rate %u 1", (unsigned long long)plan->seed,
+                 program_name, plan->per_thousand);
     else
         snprintf(replay, sizeof replay,
                  "%s --case '%s:%s' --scope %s --form %s --k %u --variant %u", program_name,
