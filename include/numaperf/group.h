@@ -89,7 +89,8 @@ NP_API NP_MUST_USE np_status np_group_reset(np_group *group);
  * `fd` (which stays the caller's). On a worker it is a part of that
  * task: it may submit and fork like one. If nothing is pending now it happens before the call
  * returns. A group may be waited for and destroyed by then: `fn` must not use it unless the caller
- * keeps it alive. Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY.
+ * keeps it alive. Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY; NP_ERR_SYSTEM when nothing is
+ * pending and the eventfd cannot be written (later that goes to the diagnostic handler).
  */
 NP_API NP_MUST_USE np_status np_group_notify(np_group *group, np_task_fn fn, void *argument);
 NP_API NP_MUST_USE np_status np_group_notify_eventfd(np_group *group, int fd);

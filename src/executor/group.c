@@ -13,6 +13,8 @@
  */
 #include "executor/group_internal.h"
 
+#include <errno.h>
+
 #include "base/alloc.h"
 #include "base/status.h"
 
@@ -143,6 +145,13 @@ static void tell_worker(group_waiter *waiter)
         npi_token_wake(token);
 }
 
+/* Returns an errno. A full counter is readable all the same. */
+static int signal_eventfd(int fd)
+{
+    int error = npi_os_eventfd_signal(fd);
+    return error == EAGAIN ? 0 : error;
+}
+
 /* The lists are the caller's now. Waiters vanish as soon as they are told. `worker`: whose task was
  * the last, NULL if none was. */
 static void tell_everybody(group_waiter *waiter, group_notice *notice, npi_worker *worker)
@@ -153,8 +162,14 @@ static void tell_everybody(group_waiter *waiter, group_notice *notice, npi_worke
             npi_run_notice(worker, notice->fn, notice->argument);
         else if (notice->fn != NULL)
             notice->fn(notice->argument);
-        else
-            (void)npi_os_eventfd_signal(notice->fd); /* a full counter is readable all the same */
+        else {
+            int error = signal_eventfd(notice->fd);
+            if (error != 0) /* nobody is left to whom it could be returned */
+                npi_diagnose(NP_SEVERITY_ERROR,
+                             "np_group_notify_eventfd: a group has ended, but eventfd %d cannot be "
+                             "written: errno %d",
+                             notice->fd, error);
+        }
         npi_free(notice, sizeof *notice);
         notice = next;
     }
@@ -409,6 +424,21 @@ np_status np_group_reset(np_group *group)
     return NP_OK;
 }
 
+/* Here and now, as a part of the caller. */
+static np_status notify_at_once(group_notice *notice)
+{
+    int error = 0;
+    if (notice->fn != NULL)
+        notice->fn(notice->argument);
+    else
+        error = signal_eventfd(notice->fd);
+    int fd = notice->fd;
+    npi_free(notice, sizeof *notice);
+    return error == 0 ? NP_OK
+                      : npi_fail_errno(NP_ERR_SYSTEM, error, "write",
+                                       "np_group_notify_eventfd: eventfd %d", fd);
+}
+
 static np_status notify(np_group *group, np_task_fn fn, void *argument, int fd)
 {
     group_notice *notice = npi_alloc(sizeof *notice, 0);
@@ -424,9 +454,7 @@ static np_status notify(np_group *group, np_task_fn fn, void *argument, int fd)
         npi_fetch_and_acq_rel(&group->word, ~OBSERVED);
     }
     npi_lock_release(&group->lock);
-    if (!pending)
-        tell_everybody(NULL, notice, NULL); /* here and now, as a part of the caller */
-    return NP_OK;
+    return pending ? NP_OK : notify_at_once(notice);
 }
 
 np_status np_group_notify(np_group *group, np_task_fn fn, void *argument)

@@ -3,6 +3,7 @@
  * join of both forms.
  */
 #include <sched.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -111,8 +112,24 @@ static void notify(fault_run *run)
     run->expected += run->status == NP_OK ? 1 : 0;
 }
 
+static np_atomic(uint32_t) told;
+
+static void hear(void *context, np_severity severity, const char *message)
+{
+    (void)context;
+    if (severity == NP_SEVERITY_ERROR && strstr(message, "eventfd") != NULL)
+        npi_fetch_add_acq_rel(&told, 1u);
+}
+
+static void listen_first(void)
+{
+    npi_store_release(&told, 0u);
+    np_set_diagnostic_handler(hear, NULL);
+}
+
 static void prepare_quiet(fault_run *run)
 {
+    listen_first();
     fault_make_executor(run, TWO_NODES);
     FAULT_NEED(np_group_create(NULL, &run->group));
     run->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -121,6 +138,7 @@ static void prepare_quiet(fault_run *run)
 
 static void prepare_noisy(fault_run *run)
 {
+    listen_first();
     prepare(run);
     run->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     FAULT_CHECK(run->fd > 0);
@@ -131,13 +149,40 @@ static void notify_eventfd(fault_run *run)
     FAULT_CALL(run, np_group_notify_eventfd(run->group, run->fd));
 }
 
-/* Readable once all tasks have ended, unless writing failed. */
+/* The tasks end, and the last one writes, while things still fail. */
+static void notify_and_end(fault_run *run)
+{
+    notify_eventfd(run);
+    npi_store_release(&run->gate, 1u);
+    inject_exempt(true);
+    FAULT_NEED(np_executor_wait_idle(run->executor, NP_FOREVER));
+    inject_exempt(false);
+}
+
+/* Full: a wake-up is in it already. */
+static void prepare_full(fault_run *run)
+{
+    const uint64_t most = UINT64_MAX - 1;
+    prepare_quiet(run);
+    FAULT_CHECK(write(run->fd, &most, sizeof most) == (ssize_t)sizeof most);
+}
+
+static void check_full(fault_run *run, bool fired)
+{
+    uint64_t value = 0;
+    check(run, fired);
+    FAULT_CHECK(read(run->fd, &value, sizeof value) == (ssize_t)sizeof value);
+    FAULT_CHECK(npi_load_acquire(&told) == 0 || fired);
+}
+
+/* Readable once all tasks have ended. If writing failed, the call said so, or the handler. */
 static void check_eventfd(fault_run *run, bool fired)
 {
     uint64_t value = 0;
     check(run, fired);
     bool readable = read(run->fd, &value, sizeof value) == (ssize_t)sizeof value;
     FAULT_CHECK(readable ? value == 1 && run->status == NP_OK : fired);
+    FAULT_CHECK(readable || run->status != NP_OK || npi_load_acquire(&told) != 0);
 }
 
 /* --- fork and join --------------------------------------------------------------------------- */
@@ -292,9 +337,17 @@ static const fault_case cases[] = {
     {.function = "np_group_notify_eventfd",
      .variant = "pending",
      .prepare = prepare_noisy,
-     .call = notify_eventfd,
+     .call = notify_and_end,
      .check = check_eventfd,
+     .elsewhere = true,
      .allowed = {NP_ERR_NO_MEMORY}},
+    {.function = "np_group_notify_eventfd",
+     .variant = "full",
+     .prepare = prepare_full,
+     .call = notify_eventfd,
+     .check = check_full,
+     .thing = "eventfd",
+     .allowed = {NP_ERR_NO_MEMORY, NP_ERR_SYSTEM}},
     {.function = "np_group_notify_eventfd",
      .variant = "at once",
      .prepare = prepare_quiet,

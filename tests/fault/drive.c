@@ -16,13 +16,13 @@
 #include "base/status.h"
 #include "os/fence.h"
 
-#define WATCHDOG_SECONDS 60u
-#define MARK             "nothing has failed"
+#define MARK "nothing has failed"
 
 static const char *program_name;
 static const fault_case *current;
 static inject_plan current_plan;
 static char replay[512];
+static unsigned watchdog_seconds = 60;
 
 void fault_drive_begin(const char *program)
 {
@@ -174,15 +174,25 @@ static void *run_main(void *argument)
     return NULL;
 }
 
+void fault_watchdog(unsigned seconds)
+{
+    watchdog_seconds = seconds;
+}
+
+void fault_drive_note(const fault_case *what, const inject_plan *plan)
+{
+    current = what;
+    current_plan = *plan;
+    write_replay();
+}
+
 inject_outcome fault_drive(const fault_case *what, const inject_plan *plan)
 {
     inject_outcome outcome = {0};
     pthread_t thread;
-    current = what;
-    current_plan = *plan;
-    write_replay();
+    fault_drive_note(what, plan);
     (void)signal(SIGALRM, too_long);
-    (void)alarm(WATCHDOG_SECONDS);
+    (void)alarm(watchdog_seconds);
     inject_ledger before = inject_held();
     size_t files = open_files();
     if (pthread_create(&thread, NULL, run_main, &outcome) != 0)

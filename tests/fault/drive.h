@@ -10,6 +10,12 @@
 /* The command that replays a run begins with this. */
 void fault_drive_begin(const char *program);
 
+/* Another time than the usual one after which a run counts as hanging. */
+void fault_watchdog(unsigned seconds);
+
+/* For a run that the driver does not make: what fault_failed speaks of. */
+void fault_drive_note(const fault_case *what, const inject_plan *plan);
+
 /* Ends the process if anything is wrong. */
 inject_outcome fault_drive(const fault_case *what, const inject_plan *plan);
 
