@@ -34,6 +34,7 @@ typedef struct fault_run {
     uint64_t expected; /* tasks that must have run */
     np_atomic(uint64_t) ran;
     np_atomic(uint32_t) calling; /* the function under test has begun */
+    np_atomic(uint32_t) arrived; /* at the gate */
     np_atomic(uint32_t) gate;    /* fault_gate_pass waits for it */
     void *thread;                /* of a helper, see fault_helper */
     int fd;

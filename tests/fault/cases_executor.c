@@ -2,6 +2,8 @@
  * tests/fault/cases_executor.c - creating executors, waiting for them, ending them, and the
  * caller's thread as a worker.
  */
+#include <sched.h>
+
 #include "cases.h"
 
 #define POISON ((np_executor *)(uintptr_t)8)
@@ -97,10 +99,13 @@ static void prepare_gated(fault_run *run)
     fault_helper(run, fault_open_gate_later);
 }
 
+/* Both workers are inside a task when the call begins. */
 static void prepare_stuck(fault_run *run)
 {
     fault_make_executor(run, TWO_NODES);
     submit_some(run, fault_gate_task);
+    while (npi_load_acquire(&run->arrived) < 2)
+        sched_yield();
 }
 
 static void wait_idle(fault_run *run)

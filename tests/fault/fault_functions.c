@@ -7,8 +7,9 @@
  * with the faults in the other threads, where they take part. A function without a case fails the
  * test; one that is said not to be able to fail must not pass a single point.
  *
- * usage: fault_functions [--table] [--case FUNCTION[:VARIANT]] [--scope inside|elsewhere]
- *                        [--form once|from] [--k N --variant N]
+ * usage: fault_functions [--table] [--case FUNCTION[:VARIANT]] [--form once]
+ *        fault_functions --case FUNCTION[:VARIANT] --k N --variant N
+ *                        [--scope inside|elsewhere] [--form once|from]    one run again
  *        fault_functions --coverage [--also FUNCTION]    only asks whether all have a case
  */
 #include <stdio.h>
@@ -35,6 +36,7 @@ typedef struct tally {
 } tally;
 static tally tallies[FUNCTION_COUNT];
 static bool verbose;
+static inject_form last_form = INJECT_FROM;
 
 #define POINTS_MOST    100000u
 #define ELSEWHERE_MOST 40u
@@ -100,7 +102,7 @@ static void drive(const fault_case *what)
     }
     uint64_t before = sum->fired;
     uint64_t begun = npi_os_now();
-    for (inject_form form = INJECT_ONCE; form <= INJECT_FROM; form++) {
+    for (inject_form form = INJECT_ONCE; form <= last_form; form++) {
         sweep(what, INJECT_INSIDE, form, sum);
         if (what->elsewhere)
             sweep(what, INJECT_ELSEWHERE, form, sum);
@@ -198,6 +200,7 @@ int main(int count, char **arguments)
             plan.scope = strcmp(value, "elsewhere") == 0 ? INJECT_ELSEWHERE : INJECT_INSIDE;
         } else if (strcmp(arguments[i], "--form") == 0) {
             plan.form = strcmp(value, "from") == 0 ? INJECT_FROM : INJECT_ONCE;
+            last_form = plan.form;
         } else if (strcmp(arguments[i], "--k") == 0) {
             plan.k = (uint32_t)strtoul(value, NULL, 10);
             replay = true;

@@ -47,6 +47,7 @@ void fault_task(void *argument)
 
 void fault_gate_pass(fault_run *run)
 {
+    npi_fetch_add_acq_rel(&run->arrived, 1u);
     while (npi_load_acquire(&run->gate) == 0)
         sched_yield();
 }
