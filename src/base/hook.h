@@ -40,7 +40,7 @@
     X(NPI_CALL_SETAFFINITY, "sched_setaffinity")       \
     X(NPI_CALL_GETCPU, "getcpu")                       \
     X(NPI_CALL_FUTEX_WAIT, "futex_wait")               \
-    X(NPI_CALL_FUTEX_WAIT_UNTIL, "futex_wait")         \
+    X(NPI_CALL_FUTEX_WAIT_UNTIL, "futex_wait_until")   \
     X(NPI_CALL_FUTEX_WAKE, "futex_wake")               \
     X(NPI_CALL_MEMBARRIER, "membarrier")               \
     X(NPI_CALL_OPEN, "open")                           \

@@ -101,9 +101,9 @@ void fault_make_executor(fault_run *run, const char *machine);
 void fault_make_pool(fault_run *run, const char *machine, const np_executor_options *options);
 /* Runs fn(run) as a task on node 0 and waits for it. */
 void fault_in_task(fault_run *run, void (*fn)(void *run));
-void fault_task(void *run); /* counts one */
+void fault_task(void *argument); /* counts one */
 void fault_gate_pass(fault_run *run);
-void fault_gate_task(void *run); /* waits at the gate, then counts one */
+void fault_gate_task(void *argument); /* waits at the gate, then counts one */
 /* For fault_helper: gives the call a while to go to sleep, then opens the gate. Whether it had gone
  * is of no consequence but for which points the run passes. */
 void fault_open_gate_later(fault_run *run);

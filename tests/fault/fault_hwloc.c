@@ -31,6 +31,8 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library has no names */
+
 /* --- in front of the C library ---------------------------------------------------------------- */
 
 static struct {
@@ -167,6 +169,8 @@ PUBLIC int access(const char *path, int mode)
     return refuse(false) ? -1 : next.access(path, mode);
 }
 
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
+
 /* --- one child -------------------------------------------------------------------------------- */
 
 enum { GOOD = 0, REFUSED = 1, NOT_FIRED = 2, WRONG = 3, HWLOC_CRASHED = 4, CRASHED = 5 };
@@ -181,6 +185,7 @@ static int report_pipe;
 static size_t limit_bytes; /* of address space that is left, plus one; 0: no limit */
 static size_t address_space(void);
 
+/* NOLINTBEGIN(bugprone-signal-handler,cert-sig30-c): the process is lost; this is its last word */
 static void tell(int outcome, const char *text)
 {
     report result = {.outcome = outcome, .points = plan.points};
@@ -224,6 +229,8 @@ static void hung(int number)
     (void)number;
     tell(WRONG, "hangs");
 }
+
+/* NOLINTEND(bugprone-signal-handler,cert-sig30-c) */
 
 /* The heap is full and cannot grow, but for so many bytes in one piece. */
 static void leave_room(const struct rlimit *before, size_t bytes)

@@ -120,9 +120,9 @@ void inject_install(void)
     npi_hook_set(&hook);
 }
 
-void inject_arm(const inject_plan *given)
+void inject_arm(const inject_plan *next)
 {
-    plan = *given;
+    plan = *next;
     atomic_store(&points, 0);
     atomic_store(&fired, 0);
     atomic_store(&variants, 0);

@@ -53,7 +53,7 @@ typedef struct inject_ledger {
 /* For ever: the ledger has to see both ends of everything. */
 void inject_install(void);
 /* Between the two the plan is in force. */
-void inject_arm(const inject_plan *plan);
+void inject_arm(const inject_plan *next);
 inject_outcome inject_disarm(void);
 /* Around the function under test, on its thread; nestable across threads, not within one. */
 void inject_enter(void);
