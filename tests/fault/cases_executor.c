@@ -50,6 +50,16 @@ static void create_strict(fault_run *run)
                                 &run->executor));
 }
 
+static void create_watchdog(fault_run *run)
+{
+    FAULT_CALL(run,
+               np_executor_create(run->topology,
+                                  NP_EXECUTOR_OPTIONS(.workers_per_node = 1, .spare_workers = 1,
+                                                      .guest_workers = 1, .watchdog_ns = 1000000,
+                                                      .ignore_environment = true),
+                                  &run->executor));
+}
+
 static void create_lists(fault_run *run)
 {
     const np_node_id node = np_topology_node_id(run->topology, 0);
@@ -258,6 +268,7 @@ static void account(fault_run *run, bool fired)
 
 static const fault_case cases[] = {
     CREATE("virtual", prepare_virtual, create_virtual),
+    CREATE("watchdog", prepare_virtual, create_watchdog),
     CREATE("soft", prepare_real, create_soft),
     CREATE("strict", prepare_real, create_strict),
     CREATE("lists", prepare_real, create_lists),

@@ -12,6 +12,7 @@ static np_node_info node_info;
 static np_cpu_info cpu_info;
 static np_worker_info worker_info;
 static np_executor_load load;
+static np_stuck_task stuck;
 static np_steal_policy policy;
 static np_node_id ids[8];
 static size_t length;
@@ -80,6 +81,7 @@ static void prepare(fault_run *run)
     X(np_status_text, np_status_text(NP_ERR_BUSY))                                 \
     X(np_steal_policy_name, np_steal_policy_name(NP_STEAL_ANY))                    \
     X(np_steal_policy_parse, ignore(np_steal_policy_parse("any", &policy)))        \
+    X(np_stuck_state_name, np_stuck_state_name(NP_STUCK_WAITING))                  \
     X(np_tier_name, np_tier_name(NP_TIER_CACHE))                                   \
     X(np_version_number, np_version_number())                                      \
     X(np_version_string, np_version_string())                                      \
@@ -107,6 +109,8 @@ static void prepare(fault_run *run)
     X(np_executor_topology, np_executor_topology(r->executor))                                \
     X(np_executor_worker_count, np_executor_worker_count(r->executor))                        \
     X(np_executor_worker_info, ignore(np_executor_worker_info(r->executor, 0, &worker_info))) \
+    X(np_executor_stuck_tasks, np_executor_stuck_tasks(r->executor, &stuck, 1))               \
+    X(np_task_label, np_task_label("a label"))                                                \
     X(np_fast_self, np_fast_self())                                                           \
     X(np_group_cancel, np_group_cancel(r->group))                                             \
     X(np_group_fail, np_group_fail(r->group, NP_ERR_FAILED))                                  \
