@@ -275,6 +275,7 @@ static const fault_case cases[] = {
      .prepare = poison,
      .call = discover,
      .check = check_made,
+     .thing = "/sys/devices",
      .allowed = {NP_ERR_NO_MEMORY, NP_ERR_SYSTEM, NP_ERR_LIMIT}},
     {.function = "np_topology_from_synthetic",
      .variant = "",
