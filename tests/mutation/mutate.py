@@ -18,7 +18,7 @@ The format of a list (README.md beside this file has an example):
     survives REASON         instead of `by`: nothing can catch it, and why. With `by` lines as well
                             these programs are run and must pass: the reason is still true
     runs N                  chance is involved: run it up to N times
-    timeout SECONDS         for one run; default 60
+    timeout SECONDS         for one run; default 60, and 600 for model and sim, which do not hang
     quick                   belongs to the small fraction that `make test` runs
 
 Tools: unit, model, sim (one ordinary build with all assertions), tsan and asan (their sanitizers).
@@ -69,7 +69,7 @@ class Entry:
         self.by = []       # (tool, program, [arguments])
         self.survives = ""
         self.runs = 1
-        self.timeout = 60
+        self.timeout = 0
         self.quick = False
 
     def check(self):
@@ -261,6 +261,10 @@ def run_once(command, tree, timeout):
     return (signal.Signals(-code).name if code < 0 else f"exit {code}"), output
 
 
+def limit_of(tool, entry):
+    return entry.timeout or (600 if tool in ("model", "sim") else 60)
+
+
 AFTER = re.compile(rb"failed after (\d+)")
 # The simulation counts the schedules of each case, and says in which run of the last one it failed.
 WHOLE_CASES = re.compile(rb"^counted: sim \| schedules of [^|]*\| (\d+)", re.MULTILINE)
@@ -313,7 +317,7 @@ class Runner:
         if key in self.passed:
             return
         # A busy machine must not look like a test that hangs.
-        how, _, _ = self.attempt(by, entry, "baseline-" + by[1], max(300, entry.timeout))
+        how, _, _ = self.attempt(by, entry, "baseline-" + by[1], max(300, limit_of(by[0], entry)))
         if how is not None:
             raise Broken(f"{by[0]} {by[1]} fails without any mutation: {how}")
         self.passed.add(key)
@@ -321,7 +325,7 @@ class Runner:
     def one(self, entry, by):
         with Planted(self.tree, entry):
             label = f"{entry.name}-{by[0]}-{by[1]}"
-            how, after, seconds = self.attempt(by, entry, label, entry.timeout)
+            how, after, seconds = self.attempt(by, entry, label, limit_of(by[0], entry))
         if entry.survives:
             if how is not None:
                 raise Broken(f"is said to survive, but {by[1]} finds it: {how}")
