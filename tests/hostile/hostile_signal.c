@@ -218,11 +218,12 @@ static void give_alternate_stack(void *context, const np_worker_info *worker)
         _exit(CHILD_FAILED);
 }
 
-static void read_nothing(void *argument)
+static void *forbidden; /* a page that nobody may touch */
+
+static void touch_it(void *argument)
 {
-    volatile int *volatile nowhere = NULL;
     (void)argument;
-    *nowhere = 1;
+    *(volatile int *)forbidden = 1;
 }
 
 static void give_up(void *argument)
@@ -235,7 +236,7 @@ static volatile unsigned deep_sum;
 
 static __attribute__((noinline)) unsigned recurse(unsigned depth)
 {
-    volatile char page[4096];
+    volatile char page[4096] = {0};
     page[depth % 4096] = (char)depth;
     deep_sum += (unsigned char)page[depth % 4096];
     return depth == UINT32_MAX ? 0 : recurse(depth + 1) + (unsigned char)page[0];
@@ -261,6 +262,8 @@ static int crash_in_a_task(void *argument)
     /* Without ours: the default, and not cmocka's. */
     handle(SIGSEGV, c->handled ? on_crash : SIG_DFL, c->handled ? SA_ONSTACK : 0);
     handle(SIGABRT, c->handled ? on_crash : SIG_DFL, c->handled ? SA_ONSTACK : 0);
+    forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHILD_CHECK(forbidden != MAP_FAILED);
     CHILD_CHECK(np_topology_from_synthetic(TWO_BY_TWO, &topology) == NP_OK);
     CHILD_CHECK(
         np_executor_create(
@@ -275,9 +278,9 @@ static void test_crashes(void **state)
 {
     (void)state;
     static const crash crashes[] = {
-        {read_nothing, false, true, ON_A_WORKER},   {read_nothing, true, true, ON_ALTERNATE_STACK},
+        {touch_it, false, true, ON_A_WORKER},       {touch_it, true, true, ON_ALTERNATE_STACK},
         {give_up, false, true, ON_A_WORKER},        {give_up, true, true, ON_ALTERNATE_STACK},
-        {overflow, true, true, ON_ALTERNATE_STACK}, {read_nothing, false, false, -SIGSEGV},
+        {overflow, true, true, ON_ALTERNATE_STACK}, {touch_it, false, false, -SIGSEGV},
         {give_up, false, false, -SIGABRT},
     };
     if (UNIT_SANITIZED)
