@@ -3,6 +3,7 @@
  * asked (kernel_check.c). It knows less: each CPU says for itself which package, core and last
  * cache it belongs to, and nobody checks whether they nest.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,23 +17,27 @@
 #define FILE_MOST     (256u * 1024u)
 #define INDEX_MOST    10u
 
-static bool read_list(const char *root, const char *name, np_cpu_set *out)
+/* A reading that fails leaves its errno, so that whoever finds no CPU at all can say why. */
+static bool read_list(const char *root, const char *name, np_cpu_set *out, int *error)
 {
     char path[PATH_CAPACITY];
     npi_whole_file file;
     snprintf(path, sizeof path, "%s" CPUS "/%s", root, name);
-    if (npi_whole_file_read(path, FILE_MOST, &file) != 0)
+    int failed = npi_whole_file_read(path, FILE_MOST, &file);
+    if (failed != 0) {
+        *error = failed;
         return false;
+    }
     bool good = np_cpu_set_parse(file.text, out) == NP_OK && !np_cpu_set_is_empty(out);
     npi_whole_file_release(&file);
     return good;
 }
 
 /* What is online, else what there is, else what has a folder. */
-static bool find_cpus(const char *root, np_cpu_set *out)
+static bool find_cpus(const char *root, np_cpu_set *out, int *error)
 {
-    if (read_list(root, "online", out) || read_list(root, "present", out) ||
-        read_list(root, "possible", out))
+    if (read_list(root, "online", out, error) || read_list(root, "present", out, error) ||
+        read_list(root, "possible", out, error))
         return true;
     np_cpu_set_clear(out);
     for (int32_t cpu = 0; cpu < (int32_t)NP_CPU_SET_CAPACITY; cpu++) {
@@ -88,9 +93,13 @@ static np_status add_only_node(const char *root, npi_machine *machine)
 np_status npi_machine_from_kernel(const char *root, npi_machine *machine)
 {
     np_cpu_set cpus;
+    int error = 0;
     /* The running kernel is also asked which CPUs it would run us on, whatever /sys says. */
-    bool found = find_cpus(root, &cpus) ||
+    bool found = find_cpus(root, &cpus, &error) ||
                  (!machine->is_virtual && npi_os_affinity_get(&cpus) == 0);
+    if (!found && error != 0)
+        return npi_fail_errno(error == ENOMEM ? NP_ERR_NO_MEMORY : NP_ERR_SYSTEM, error, "read",
+                              "%s" CPUS " names no CPU", root);
     if (!found)
         return npi_fail(NP_ERR_SYSTEM, "%s" CPUS " names no CPU", root);
     for (int32_t cpu = np_cpu_set_first(&cpus); cpu != NP_CPU_NONE;
