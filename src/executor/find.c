@@ -478,7 +478,10 @@ npi_look npi_sources_look_at(npi_node *node, uint32_t place, const npi_worker *b
 npi_look npi_sources_look(npi_node *node, const npi_worker *bare)
 {
     npi_look best = look_at_home(node, bare);
-    for (uint32_t place = 1; best.kind != NPI_LOOK_WORK && place < node->reach; place++) {
+    /* In exile it takes nothing from elsewhere (find_in_exile), so it must not stay awake for it.
+     */
+    uint32_t reach = npi_node_state(node) == NPI_NODE_HERE ? node->reach : 1;
+    for (uint32_t place = 1; best.kind != NPI_LOOK_WORK && place < reach; place++) {
         npi_look look = npi_sources_look_at(node, place, bare);
         if (look.kind > best.kind)
             best = look;

@@ -58,8 +58,10 @@ static bool wake_near(npi_node *home, bool may_leave, bool gated, npi_worker *se
     if (gated && policy != NP_STEAL_ANY && npi_load_relaxed(&executor->armed) != 0 &&
         !npi_gate_backlog(home))
         return false;
+    /* Workers in exile take nothing from elsewhere. Who is searching or woken while its node goes
+     * passes it on (sleep_unless_needed, npi_wake_next). */
     for (uint32_t place = 1; place < home->reach; place++)
-        if (alert(home->order[place], self))
+        if (npi_node_state(home->order[place]) == NPI_NODE_HERE && alert(home->order[place], self))
             return true;
     return false;
 }

@@ -105,6 +105,8 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
     if (look.kind == NPI_LOOK_WORK)
         worker->spin.now_ns = worker->spin.longest_ns; /* it came sooner than the sleep */
     if (look.kind != NPI_LOOK_WORK && !until(worker, context)) {
+        if (npi_node_state(worker->node) != NPI_NODE_HERE)
+            npi_wake_next(worker->node, worker, true); /* it may have been relied on for others' */
         if (npi_load_relaxed(&executor->idle_waiters) != 0)
             npi_idle_check(executor);
         if (look.kind == NPI_LOOK_NOTHING)
