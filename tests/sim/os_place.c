@@ -11,10 +11,17 @@
 /* --- CPUs ----------------------------------------------------------------------------------------
  */
 
-static void both(const np_cpu_set *a, const np_cpu_set *b, np_cpu_set *out)
+/* What a thread may use: what it asked for, as far as it is allowed; all that is allowed if nothing
+ * of it is. So the kernel does it since 6.2; earlier ones forget what was asked for. */
+static uint32_t usable_of(const np_cpu_set *asked, np_cpu_set *out)
 {
+    const np_cpu_set *allowed = &npt_sim.allowed;
     for (size_t i = 0; i < sizeof out->bits / sizeof out->bits[0]; i++)
-        out->bits[i] = a->bits[i] & b->bits[i];
+        out->bits[i] = asked->bits[i] & allowed->bits[i];
+    uint32_t count = np_cpu_set_count(out);
+    if (count == 0)
+        *out = *allowed;
+    return count;
 }
 
 static void move_to(npt_fibre *fibre, int32_t cpu)
@@ -30,7 +37,7 @@ static void find_place(npt_fibre *fibre, bool stays)
 {
     npt_machine *m = &npt_sim;
     np_cpu_set usable;
-    both(&fibre->cpus, &m->allowed, &usable);
+    (void)usable_of(&fibre->cpus, &usable);
     uint32_t count = np_cpu_set_count(&usable);
     if (count == 0 || (stays && fibre->cpu >= 0 && np_cpu_set_contains(&usable, fibre->cpu)))
         return;
@@ -69,7 +76,7 @@ static npt_fibre *fibre_of(uint64_t thread)
 int npi_os_thread_affinity_get(uint64_t thread, np_cpu_set *out)
 {
     npt_call(150);
-    both(&fibre_of(thread)->cpus, &npt_sim.allowed, out);
+    (void)usable_of(&fibre_of(thread)->cpus, out);
     return 0;
 }
 
@@ -80,11 +87,10 @@ int npi_os_thread_affinity_set(uint64_t thread, const np_cpu_set *cpus)
     if (npt_fault_happens(NPT_AFFINITY))
         return npt_below(&m->fault_random, 2) == 0 ? EPERM : EINVAL;
     np_cpu_set usable;
-    both(cpus, &m->allowed, &usable);
-    if (np_cpu_set_count(&usable) == 0)
+    if (usable_of(cpus, &usable) == 0)
         return EINVAL;
     npt_fibre *fibre = fibre_of(thread);
-    fibre->cpus = usable;
+    fibre->cpus = *cpus;
     find_place(fibre, true);
     return 0;
 }
@@ -117,16 +123,8 @@ void sim_allow_cpus(const np_cpu_set *cpus)
     npt_call(1000);
     npt_event("the machine now allows # CPUs", np_cpu_set_count(cpus), 0, 0);
     m->allowed = *cpus;
-    for (uint32_t i = 0; i < m->count; i++) {
-        npt_fibre *fibre = m->fibres[i];
-        np_cpu_set usable;
-        both(&fibre->cpus, cpus, &usable);
-        if (np_cpu_set_count(&usable) == 0)
-            fibre->cpus = *cpus;
-        else
-            fibre->cpus = usable; /* what was lost stays lost, as with CPUs that go offline */
-        find_place(fibre, true);
-    }
+    for (uint32_t i = 0; i < m->count; i++)
+        find_place(m->fibres[i], true);
 }
 
 /* --- files, variables, eventfds -----------------------------------------------------------------

@@ -169,9 +169,8 @@ void sim_explore_from(void);
 void sim_explore_to(void);
 
 /*
- * The CPUs that the machine allows: as when a cpuset changes or a CPU goes offline. Bound threads
- * lose the others; one that has none left may use all allowed ones, as Linux does it. Threads move
- * at once. (What a program should do about it is np_executor's business.)
+ * The CPUs that the machine allows: as when a cpuset changes or a CPU goes offline. Threads move at
+ * once: to those of their CPUs that are allowed, or to any if none of them is.
  */
 void sim_allow_cpus(const np_cpu_set *cpus);
 
