@@ -17,12 +17,14 @@ static void refused(const char *description, np_status status, const char *part)
     assert_null(topology);
 }
 
-/* "first" and then `count` times "again". */
-static void repeat(char *text, size_t room, const char *first, const char *again, unsigned count)
+/* "first", then `count` times "again", then "last". */
+static void repeat(char *text, size_t room, const char *first, const char *again, unsigned count,
+                   const char *last)
 {
     size_t used = (size_t)snprintf(text, room, "%s", first);
     for (unsigned i = 0; i < count; i++)
         used += (size_t)snprintf(text + used, room - used, "%s", again);
+    used += (size_t)snprintf(text + used, room - used, "%s", last);
     assert_true(used < room);
 }
 
@@ -30,7 +32,7 @@ static void test_levels(void **state)
 {
     (void)state;
     char text[4096];
-    repeat(text, sizeof text, "numa:1", " group:1", NPI_SYNTHETIC_LEVELS);
+    repeat(text, sizeof text, "numa:1", " group:1", NPI_SYNTHETIC_LEVELS, "");
     refused(text, NP_ERR_LIMIT, "too many levels");
 }
 
@@ -39,8 +41,7 @@ static void test_nodes(void **state)
     (void)state;
     char text[8192];
     refused("numa:1025 pu:1", NP_ERR_LIMIT, "1024");
-    repeat(text, sizeof text, "pack:1 ", "[numa] ", NPI_SYNTHETIC_ATTACHED + 1);
-    strcat(text, "pu:1");
+    repeat(text, sizeof text, "pack:1 ", "[numa] ", NPI_SYNTHETIC_ATTACHED + 1, "pu:1");
     refused(text, NP_ERR_LIMIT, "too many attached nodes");
 }
 
