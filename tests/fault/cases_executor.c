@@ -93,6 +93,33 @@ static void check_created(fault_run *run, bool fired)
     }
 }
 
+/* --- following a change: a refresh that failed is made good by the next ---------------------- */
+
+static void prepare_refresh(fault_run *run)
+{
+    fault_make_executor(run, NULL);
+}
+
+static void refresh(fault_run *run)
+{
+    np_refresh_result result;
+    FAULT_CALL(run, np_executor_refresh(run->executor, &result));
+}
+
+static void check_refreshed(fault_run *run, bool fired)
+{
+    (void)fired;
+    np_refresh_result result;
+    fault_probe(run->executor);
+    FAULT_NEED(np_executor_refresh(run->executor, &result));
+    for (uint32_t i = 0; i < np_executor_worker_count(run->executor); i++) {
+        np_worker_info info;
+        FAULT_NEED(np_executor_worker_info(run->executor, i, &info));
+        FAULT_CHECK(info.binding.level == NP_ENFORCEMENT_STRICT);
+    }
+    fault_probe(run->executor);
+}
+
 /* --- waiting and ending ---------------------------------------------------------------------- */
 
 static void submit_some(fault_run *run, np_task_fn fn)
@@ -272,6 +299,13 @@ static const fault_case cases[] = {
     CREATE("soft", prepare_real, create_soft),
     CREATE("strict", prepare_real, create_strict),
     CREATE("lists", prepare_real, create_lists),
+    {.function = "np_executor_refresh",
+     .variant = "",
+     .prepare = prepare_refresh,
+     .call = refresh,
+     .check = check_refreshed,
+     .elsewhere = true,
+     .allowed = {NP_ERR_SYSTEM, NP_ERR_NO_MEMORY}},
     {.function = "np_executor_wait_idle",
      .variant = "forever",
      .prepare = prepare_gated,
