@@ -5,6 +5,7 @@
  */
 #include <hwloc.h>
 #include <numaperf/affinity.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <numaperf/error.h>
@@ -74,6 +75,29 @@ static void compare_with_hwloc(const char *text, const np_cpu_set *set)
     hwloc_bitmap_free(theirs);
 }
 
+/* One range with a pattern, told again: of every `group` CPUs the first `used`. */
+static void compare_with_pattern(const char *text, const np_cpu_set *set)
+{
+    unsigned first = 0, last = 0, used = 1, group = 0;
+    int end = 0;
+    np_cpu_set expected;
+    if (text[strspn(text, "0123456789-:/")] != '\0')
+        return;
+    if (sscanf(text, "%4u-%4u:%4u/%4u%n", &first, &last, &used, &group, &end) != 4) {
+        used = 1;
+        if (sscanf(text, "%4u-%4u:%4u%n", &first, &last, &group, &end) != 3)
+            return;
+    }
+    if (text[end] != '\0' || group == 0)
+        return;
+    np_cpu_set_clear(&expected);
+    for (unsigned begin = first; begin <= last; begin += group) {
+        for (unsigned i = 0; i < used && begin + i <= last; i++)
+            (void)np_cpu_set_add(&expected, (int32_t)(begin + i));
+    }
+    NPT_CHECK(np_cpu_set_equal(&expected, set));
+}
+
 void fuzz_one(const char *text, size_t length)
 {
     np_cpu_set out, before;
@@ -88,4 +112,5 @@ void fuzz_one(const char *text, size_t length)
     check_iteration(&out);
     check_printed(&out);
     compare_with_hwloc(text, &out);
+    compare_with_pattern(text, &out);
 }

@@ -90,6 +90,8 @@ static void check_values(const np_executor_options *o)
     NPT_CHECK((unsigned)o->inbox_full <= NP_INBOX_FULL_RUN);
     NPT_CHECK(o->workers_per_node <= NP_MAX_WORKERS_PER_NODE);
     NPT_CHECK(o->inbox_capacity <= NPI_INBOX_CAPACITY_MAX);
+    NPT_CHECK(o->gate_age_ns <= UINT64_C(3600) * 1000000000u && o->gate_backlog < UINT32_MAX);
+    NPT_CHECK(o->stack_size <= (size_t)1 << 40);
     NPT_CHECK(o->guest_workers <= NPI_GUESTS_MAX);
     NPT_CHECK(o->spare_workers <= NPI_SPARES_MAX || o->spare_workers == NP_SPARE_WORKERS_NONE);
     NPT_CHECK(o->spin_ns <= NPI_SPIN_NS_MAX || o->spin_ns == NP_SPIN_NONE ||
