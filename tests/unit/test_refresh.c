@@ -215,7 +215,8 @@ static void taken_too_late(np_steal_policy policy, np_task_affinity kind, uint32
     np_executor *executor = pool_create(
         "numa:2 core:1 pu:1",
         NP_EXECUTOR_OPTIONS(.steal_policy = policy, .inbox_capacity = capacity));
-    assert_int_equal(np_submit_to_node(executor, 1, take_and_run, &t), NP_OK);
+    np_submit_options first = refresh_options(1, NP_AFFINITY_STRICT, NULL);
+    assert_int_equal(np_submit_with(executor, &first, take_and_run, &t), NP_OK);
     pool_gate_await(&t.gate, 1);
     refresh_places *copy[5] = {NULL, NULL, NULL, NULL, &p};
     np_submit_options plain = refresh_options(1, kind, NULL), copied = plain;
