@@ -21,7 +21,8 @@ NP_BEGIN_DECLS
  * The machine this process runs on. If the user has pointed hwloc somewhere else by its own
  * variables (HWLOC_XMLFILE, HWLOC_FSROOT and the like), that machine, as a virtual one. May be
  * called from any thread; takes milliseconds, reads files, prints nothing. Errors: NP_ERR_SYSTEM,
- * NP_ERR_NO_MEMORY, NP_ERR_INVALID_ARGUMENT, NP_ERR_LIMIT.
+ * NP_ERR_NO_MEMORY, NP_ERR_INVALID_ARGUMENT, NP_ERR_LIMIT; NP_ERR_FORKED in a child that was
+ * forked while another thread was in here (hwloc cannot be entered then; exec first).
  */
 NP_API NP_MUST_USE np_status np_topology_discover(np_topology **out);
 

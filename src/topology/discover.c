@@ -137,13 +137,36 @@ static np_status make_sure_of_memory(void)
     return NP_OK;
 }
 
-np_status np_topology_discover(np_topology **out)
+/*
+ * hwloc has locks of its own. A child that is forked while another thread is inside hwloc inherits
+ * them held for ever, so it must not go in: it is told so. Who is inside is one word, {generation
+ * of the process, threads}; threads of an older generation are those that the fork lost.
+ */
+static np_atomic(uint64_t) inside;
+
+static np_status enter(void)
 {
-    if (out == NULL)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_topology_discover: out is NULL");
-    np_status enough = make_sure_of_memory();
-    if (enough != NP_OK)
-        return enough;
+    uint64_t own = (uint64_t)npi_os_process_generation() << 32;
+    uint64_t word = npi_load_relaxed(&inside);
+    for (;;) {
+        bool lost = (word >> 32) != own >> 32;
+        if (lost && (uint32_t)word != 0)
+            return npi_fail(NP_ERR_FORKED,
+                            "np_topology_discover: the process was forked while another thread was "
+                            "inside hwloc; exec first");
+        /* Relaxed: a number, which the fork copies with everything else. */
+        if (npi_cas_weak_relaxed(&inside, &word, lost ? own | 1u : word + 1))
+            return NP_OK;
+    }
+}
+
+static void leave(void)
+{
+    npi_fetch_add_relaxed(&inside, UINT64_MAX);
+}
+
+static np_status discover(np_topology **out)
+{
     hwloc_topology_t source = NULL;
     if (hwloc_topology_init(&source) != 0)
         return fail_hwloc("hwloc_topology_init");
@@ -155,5 +178,19 @@ np_status np_topology_discover(np_topology **out)
     if (status == NP_OK)
         status = npi_snapshot_build(&machine, out);
     npi_machine_release(&machine);
+    return status;
+}
+
+np_status np_topology_discover(np_topology **out)
+{
+    if (out == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_topology_discover: out is NULL");
+    np_status status = make_sure_of_memory();
+    if (status == NP_OK)
+        status = enter();
+    if (status != NP_OK)
+        return status;
+    status = discover(out);
+    leave();
     return status;
 }

@@ -195,6 +195,50 @@ static void test_during_create(void **state)
     assert_true(npi_load_relaxed(&c.rounds) != 0);
 }
 
+/* --- while other threads are inside hwloc ------------------------------------------------------
+ */
+
+static void discover_for_ever(void *argument)
+{
+    creation *c = argument;
+    while (npi_load_relaxed(&c->stop) == 0) {
+        np_topology *topology = NULL;
+        assert_int_equal(np_topology_discover(&topology), NP_OK);
+        np_topology_destroy(topology);
+        npi_fetch_add_relaxed(&c->rounds, (uint64_t)1);
+    }
+}
+
+/* The child may go in if nobody was, and is told if somebody was; it never waits for a lock whose
+ * holder is gone. */
+static int discover_in_child(void *argument)
+{
+    (void)argument;
+    np_topology *topology = NULL;
+    np_status status = np_topology_discover(&topology);
+    CHILD_CHECK(status == NP_OK || status == NP_ERR_FORKED);
+    CHILD_CHECK((topology != NULL) == (status == NP_OK));
+    np_topology_destroy(topology);
+    return CHILD_PASSED;
+}
+
+static void test_during_discovery(void **state)
+{
+    (void)state;
+    creation c = {0, 0};
+    npi_os_thread thread[2];
+    for (unsigned t = 0; t < 2; t++)
+        assert_int_equal(npi_os_thread_start(&thread[t], 0, discover_for_ever, &c), 0);
+    for (unsigned long n = 0; n < hostile_amount; n++, forks++)
+        hostile_in_child(discover_in_child, NULL, "during discovery");
+    npi_store_relaxed(&c.stop, 1u);
+    for (unsigned t = 0; t < 2; t++)
+        assert_int_equal(npi_os_thread_join(&thread[t]), 0);
+    assert_true(npi_load_relaxed(&c.rounds) != 0);
+    /* Nobody is inside: children may again, and so may their children. */
+    hostile_in_child(discover_in_child, NULL, "after discovery");
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "exec") == 0)
@@ -209,8 +253,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_while_a_group_waits),
         cmocka_unit_test(test_during_shutdown),
         cmocka_unit_test(test_during_create),
+        cmocka_unit_test(test_during_discovery),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    hostile_counted("forks from outside, in five states", forks);
+    hostile_counted("forks from outside, in six states", forks);
     return failed;
 }
