@@ -134,6 +134,32 @@ struct group_notice_once : with_group {
     }
 };
 
+/* Somebody else observes the group, so that the last task ends under the lock: whoever saw zero
+ * meanwhile destroys the group only after that lock was released. */
+struct group_observed : with_group {
+    static constexpr const char *name = "group.observed";
+    static constexpr int threads = 2, bound = 4, soak_bound = np_model::FULL;
+    static void call(void *) {}
+    void before()
+    {
+        with_group::before();
+        npi_plain_set(&written[1], 1);
+        npi_group_end(group);
+        np_model::set_identity(NULL, 0);
+        MODEL_CHECK(np_group_notify(group, call, NULL) == NP_OK);
+    }
+    void thread(unsigned index)
+    {
+        if (index == 0) {
+            end(0);
+            return;
+        }
+        np_model::set_identity(NULL, 1);
+        MODEL_CHECK(np_group_wait(group) == NP_OK);
+        waited();
+    }
+};
+
 /* --- quiet ------------------------------------------------------------------------------- */
 
 /* A worker runs the last task, which submits another one, and goes to sleep; an outside thread
@@ -359,6 +385,6 @@ struct fork_overflow : fork_join {
 int main(int argc, char **argv)
 {
     return np_model::main_of<group_wait, group_two_ends, group_deadline, group_notice_once,
-                             idle_wait, shutdown_door, shutdown_submit, fork_two, fork_overflow>(
-        argc, argv);
+                             group_observed, idle_wait, shutdown_door, shutdown_submit, fork_two,
+                             fork_overflow>(argc, argv);
 }

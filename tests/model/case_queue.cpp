@@ -139,7 +139,7 @@ struct two_consumers : with_queue {
 /* A consumer that has read a cell finds its segment finished, recycled and filled anew. */
 struct late_read : with_queue {
     static constexpr const char *name = "queue.late_read";
-    static constexpr int bound = 3, soak_bound = np_model::FULL;
+    static constexpr int bound = 3, soak_bound = 5;
     void before()
     {
         make(0);
@@ -189,7 +189,7 @@ struct late_read_wide : with_queue {
 /* Cell numbers and the segments' numbers pass through their largest value. */
 struct wrap_around : with_queue {
     static constexpr const char *name = "queue.wrap_around";
-    static constexpr int bound = 3, soak_bound = np_model::FULL;
+    static constexpr int bound = 3, soak_bound = 6;
     void before()
     {
         make((uint64_t)0 - NPI_SEGMENT_CELLS);
