@@ -315,13 +315,12 @@ typedef struct np_refresh_result {
 /*
  * Follows a change of what the process may use: an affinity mask or cpuset that was rewritten, CPUs
  * that went offline or came online. The kernel moves threads in such cases, and does not move them
- * back. Call it after the change, or let a watcher do so (watch_changes).
+ * back. Call it after the change: the library does not watch for one.
  *
  * What may be used is what the calling thread may run on, as in np_topology_discover(): call it
- * from a thread that has not been pinned. With a watcher it is the watcher's thread that counts.
- * Every worker is bound anew to the CPUs of its node that may be used now, which can be more than
- * at creation; tasks that run meanwhile are not disturbed. Workers and nodes stay those of
- * creation.
+ * from a thread that has not been pinned. Every worker is bound anew to the CPUs of its node that
+ * may be used now, which can be more than at creation; tasks that run meanwhile are not disturbed.
+ * Workers and nodes stay those of creation.
  *
  * A node that has no such CPU is gone: its workers are bound to the nearest node that has some
  * (one with workers of this executor if there is one), and run there what may leave its home, the
