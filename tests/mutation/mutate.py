@@ -265,7 +265,8 @@ def limit_of(tool, entry):
     return entry.timeout or (600 if tool in ("model", "sim") else 60)
 
 
-AFTER = re.compile(rb"failed after (\d+)")
+# The model: in which execution of the case.
+AFTER = re.compile(rb"failed after (\d+)|^FAILED: .*, execution (\d+);", re.MULTILINE)
 # The simulation counts the schedules of each case, and says in which run of the last one it failed.
 WHOLE_CASES = re.compile(rb"^counted: sim \| schedules of [^|]*\| (\d+)", re.MULTILINE)
 LAST_CASE = re.compile(rb"^failed: .* seed (\d+) \(run (\d+)\)", re.MULTILINE)
@@ -274,7 +275,7 @@ LAST_CASE = re.compile(rb"^failed: .* seed (\d+) \(run (\d+)\)", re.MULTILINE)
 def after_how_many(output):
     found = AFTER.search(output)
     if found:
-        return int(found.group(1))
+        return int(found.group(1) or found.group(2))
     found = LAST_CASE.search(output)
     if found:
         last = int(found.group(2)) or int(found.group(1)) # a crash does not know its run
