@@ -326,9 +326,9 @@ typedef struct np_refresh_result {
  * (one with workers of this executor if there is one), and run there what may leave its home, the
  * tasks of NP_AFFINITY_PREFERRED and NP_AFFINITY_ANY; they are counted as NP_COUNTER_DISPLACED.
  * Strict tasks, and all under NP_STEAL_LOCAL_ONLY, wait in the node's queues; submits to it go on
- * being accepted. When CPUs come back, a refresh restores the node. A shutdown does not wait for
- * that: it hands such tasks back with NP_DISCARD_NODE_GONE. A task that had begun when the
- * node went runs to its end.
+ * being accepted. One that a worker had just taken is put back, behind the others. When CPUs come
+ * back, a refresh restores the node. A shutdown does not wait for that: it hands such tasks back
+ * with NP_DISCARD_NODE_GONE. A task that had begun when the node went runs to its end.
  *
  * Hard mode is a guarantee at creation. Afterwards np_executor_worker_info() says how each worker
  * is bound since the last refresh, and `result` (may be NULL) counts those bound to less than

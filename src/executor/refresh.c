@@ -286,7 +286,8 @@ void npi_refresh_closed(np_executor *executor)
     npi_lock_acquire(&executor->change_lock);
     for (uint32_t i = 0; i < executor->node_count; i++) {
         npi_node *node = executor->nodes[i];
-        if (npi_node_state(node) != NPI_NODE_GONE)
+        /* ENDING already: by a refresh that found the door shut, and woke nobody (set_gone). */
+        if (!npi_node_is_gone(node))
             continue;
         npi_store_release(&node->state, (uint32_t)NPI_NODE_ENDING);
         /* As for a node that comes back: what wakes nobody now is found by those woken here. */

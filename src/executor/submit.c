@@ -347,17 +347,19 @@ bool npi_submit_again(npi_worker *worker, const npi_task *task)
     if (lane == NULL)
         return false;
     bool shared = number >= NPI_NUMBERS_OWN;
+    bool bounded = node->inbox.capacity != 0;
+    if (bounded) /* before somebody can take it, and leave its place */
+        npi_room_force(&node->inbox, 1);
     if (shared)
         npi_lock_acquire(&lane->lock);
     bool done = npi_queue_put_again(&lane->queue, task);
     if (shared)
         npi_lock_release(&lane->lock);
-    if (!done)
-        return false;
-    if (node->inbox.capacity != 0)
-        npi_room_force(&node->inbox, 1);
-    npi_wake_for_task(node, kind, worker); /* the node may be back by now */
-    return true;
+    if (done)
+        npi_wake_for_task(node, kind, worker); /* the node may be back by now */
+    else if (bounded)
+        npi_room_leave(&node->inbox, 1);
+    return done;
 }
 
 /* --- the public calls ----------------------------------------------------------------------- */

@@ -16,11 +16,13 @@ static void set_activity(npi_worker *worker, npi_worker_state state)
 
 /* Out of `searching`, with work or without: the last one makes sure that nothing was left to it.
  * What it found is no longer in a queue of its own (npi_find_anywhere takes from those first, and
- * looked there until they were empty before the search began). */
+ * looked there until they were empty before the search began). Only under LOCAL_ONLY its queue may
+ * hold tasks: they waited there for its node to come back, and siblings that looked sooner passed
+ * over the queue of one asleep. */
 static void stop_searching(npi_worker *worker)
 {
     if (npi_sleepers_search_end(&worker->node->sleepers))
-        npi_wake_next(worker->node, worker, true);
+        npi_wake_next(worker->node, worker, npi_queue_is_empty(&worker->queue));
     /*
      * Sleepers asked only those who were busy then: from now on this worker is one of them.
      *
@@ -93,7 +95,8 @@ static bool sleep_unless_needed(npi_worker *worker, npi_until_fn until, void *co
     npi_fetch_add_relaxed(&executor->sleeping, 1u);
     /* Others pass over a seat in the set: it has nothing that they could take (npi_sleepers_awake).
      */
-    NPI_CHECK(npi_queue_is_empty(&worker->queue) || npi_node_kinds(worker->node) == 0);
+    NPI_CHECK(npi_queue_is_empty(&worker->queue) ||
+              executor->settings.public_options.steal_policy == NP_STEAL_LOCAL_ONLY);
     NPI_CHECK(!npi_deque_has_shared(&worker->deque, true));
     npi_sleepers_enter(sleepers, worker->seat);
     (void)npi_sleepers_search_end(sleepers); /* it looks below, whether last or not */

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "base/atomic.h"
+#include "executor/executor.h"
 #include "sim.h"
 
 #define NODES   3u
@@ -141,6 +141,155 @@ static void scenario(void *argument)
     sim_check_ok(np_executor_destroy(w.executor));
 }
 
+/* --- one thing at a time -----------------------------------------------------------------------
+ */
+
+static void allow(world *w, bool all)
+{
+    np_cpu_set set = {{0}};
+    for (int32_t cpu = 0; cpu < (int32_t)(all ? CPUS : CPUS - 2); cpu++)
+        (void)np_cpu_set_add(&set, cpu);
+    sim_allow_cpus(&set);
+    refresh(w);
+}
+
+static void begin(world *w, np_executor_options options)
+{
+    memset(w, 0, sizeof *w);
+    np_topology *topology = sim_topology();
+    for (uint32_t i = 0; i < NODES; i++)
+        w->nodes[i] = np_topology_node_id(topology, i);
+    options.on_discard = discarded;
+    options.discard_context = w;
+    sim_check_ok(np_executor_create(topology, &options, &w->executor));
+    np_topology_destroy(topology);
+}
+
+static void submit_strict(world *w, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        mark m = {w, w->nodes[NODES - 1], NP_AFFINITY_STRICT};
+        np_submit_options options = {.size = sizeof options,
+                                     .to_node = true,
+                                     .node = m.home,
+                                     .affinity = NP_AFFINITY_STRICT,
+                                     .copy_bytes = sizeof m};
+        sim_check_ok(np_submit_with(w->executor, &options, task, &m));
+        w->accepted++;
+    }
+}
+
+static void refresh_beside(void *argument)
+{
+    world *w = argument;
+    np_status status = np_executor_refresh(w->executor, NULL);
+    sim_check(status == NP_OK || status == NP_ERR_SHUT_DOWN, "refresh: #", (uint64_t)status);
+}
+
+/* The last node is gone, its workers sleep beside strict tasks; a refresh finds the door shut
+ * before shutdown has come to the nodes. */
+static void refresh_in_shutdown(void *argument)
+{
+    const plan *p = argument;
+    world w;
+    begin(&w, p->options);
+    allow(&w, false);
+    submit_strict(&w, 2);
+    sim_work(100000);
+    sim_thread *thread = sim_thread_start("refresh", refresh_beside, &w);
+    sim_check_ok(np_executor_shutdown(w.executor));
+    sim_check(w.discarded == w.accepted, "# of # were handed back", w.discarded, w.accepted);
+    sim_thread_join(thread);
+    sim_check_ok(np_executor_destroy(w.executor));
+}
+
+static void submit_few(void *argument)
+{
+    submit_strict(argument, 4);
+}
+
+static np_executor *bounded_one; /* for the hook */
+
+static void check_room(void *argument)
+{
+    (void)argument;
+    if (bounded_one == NULL)
+        return;
+    uint32_t queued = npi_load_relaxed(&bounded_one->nodes[NODES - 1]->inbox.room.queued);
+    sim_check(queued < UINT32_MAX / 2, "# places are taken: submitters wait beside an empty inbox",
+              queued);
+}
+
+/* A bounded inbox: submitters sleep until there is room, while tasks are put back. A place is taken
+ * before its task can be found. */
+static void little_room(void *argument)
+{
+    const plan *p = argument;
+    world w;
+    bounded_one = NULL;
+    begin(&w, p->options);
+    bounded_one = w.executor;
+    sim_thread *threads[2] = {sim_thread_start("outside 0", submit_few, &w),
+                              sim_thread_start("outside 1", submit_few, &w)};
+    for (uint32_t i = 0; i < 2 * CHANGES; i++) {
+        allow(&w, i % 2 != 0);
+        sim_work(sim_random(5000));
+    }
+    for (uint32_t i = 0; i < 2; i++)
+        sim_thread_join(threads[i]);
+    sim_check_ok(np_executor_wait_idle(w.executor, NP_FOREVER));
+    sim_check(w.ran == w.accepted, "# of # ran", w.ran, w.accepted);
+    bounded_one = NULL;
+    sim_check_ok(np_executor_destroy(w.executor));
+}
+
+typedef struct pair_of_tasks {
+    world w;
+    np_atomic(uint32_t) phase; /* 1: the first task runs, 2: its node is gone */
+    np_atomic(uint32_t) begun;
+} pair_of_tasks;
+
+/* Each is done when both have begun: two workers of the node must have found one. */
+static void meet(void *argument)
+{
+    pair_of_tasks *pair = argument;
+    npi_fetch_add_relaxed(&pair->begun, 1u);
+    for (uint32_t i = 0; i < 100 && npi_load_relaxed(&pair->begun) < 2; i++)
+        sim_work(100000);
+    sim_check(npi_load_relaxed(&pair->begun) == 2, "a task waits while a worker of its node sleeps",
+              0);
+}
+
+static void breed(void *argument)
+{
+    pair_of_tasks *pair = argument;
+    npi_store_release(&pair->phase, 1u);
+    while (npi_load_acquire(&pair->phase) != 2)
+        sim_work(1000);
+    for (uint32_t i = 0; i < 2; i++)
+        sim_check_ok(np_submit(pair->w.executor, meet, pair));
+}
+
+/* Under LOCAL_ONLY a worker in exile sleeps with tasks in its own queue. When its node is back its
+ * siblings may look before it has left the set of sleepers. */
+static void full_sleeper(void *argument)
+{
+    const plan *p = argument;
+    pair_of_tasks pair;
+    npi_atomic_init(&pair.phase, 0u);
+    npi_atomic_init(&pair.begun, 0u);
+    begin(&pair.w, p->options);
+    sim_check_ok(np_submit_to_node(pair.w.executor, pair.w.nodes[NODES - 1], breed, &pair));
+    while (npi_load_acquire(&pair.phase) != 1)
+        sim_work(1000);
+    allow(&pair.w, false);
+    npi_store_release(&pair.phase, 2u);
+    sim_work(sim_random(2) * 1000000);
+    allow(&pair.w, true);
+    sim_check_ok(np_executor_wait_idle(pair.w.executor, NP_FOREVER));
+    sim_check_ok(np_executor_destroy(pair.w.executor));
+}
+
 int main(int argc, char **argv)
 {
     static plan back = {.options = {.size = sizeof(np_executor_options)}};
@@ -151,8 +300,16 @@ int main(int argc, char **argv)
     static plan any = {
         .options = {.size = sizeof(np_executor_options), .steal_policy = NP_STEAL_ANY},
         .leave = true};
+    static plan bounded = {.options = {.size = sizeof(np_executor_options),
+                                       .inbox_capacity = 1,
+                                       .spin_ns = NP_SPIN_NONE}};
+    static plan local = {.options = {.size = sizeof(np_executor_options),
+                                     .steal_policy = NP_STEAL_LOCAL_ONLY,
+                                     .spin_ns = NP_SPIN_NONE}};
     const sim_config config = {
         .machine = "numa:3 core:2 pu:1", .may_be_timed = true, .faults = SIM_HARMLESS_FAULTS};
+    sim_config with_room = config;
+    with_room.hook = check_room;
     const sim_case cases[] = {
         {.name = "nodes come back", .scenario = scenario, .argument = &back, .config = config},
         {.name = "nodes stay away", .scenario = scenario, .argument = &gone, .config = config},
@@ -160,6 +317,9 @@ int main(int argc, char **argv)
          .scenario = scenario,
          .argument = &any,
          .config = config},
+        {.name = "ending", .scenario = refresh_in_shutdown, .argument = &back, .config = config},
+        {.name = "room", .scenario = little_room, .argument = &bounded, .config = with_room},
+        {.name = "sleeper", .scenario = full_sleeper, .argument = &local, .config = config},
     };
     return sim_main(argc, argv, cases, sizeof cases / sizeof cases[0]);
 }
