@@ -168,6 +168,16 @@ typedef struct np_executor_options {
      * NUMAPERF_WATCHDOG_NS=N */
     uint64_t watchdog_ns;
 
+    /*
+     * Follows changes of the CPUs without a call: a thread of the executor sleeps until the kernel
+     * tells of a cpuset that was written or of a CPU that went offline or came online, and then
+     * does what np_executor_refresh() does. Nothing while nothing changes. What the kernel does not
+     * tell here goes to the diagnostic handler once, and in strict hard mode fails the creation
+     * (NP_ERR_HARD_MODE). Ignored on a virtual topology and with NP_BINDING_OFF.
+     * NUMAPERF_WATCH_CHANGES=0|1
+     */
+    bool watch_changes;
+
     bool ignore_environment; /* true: only this struct counts */
 } np_executor_options;
 

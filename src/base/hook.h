@@ -59,7 +59,15 @@
     X(NPI_CALL_SIGNAL_MASK, "pthread_sigmask")         \
     X(NPI_CALL_KEY_CREATE, "pthread_key_create")       \
     X(NPI_CALL_SETSPECIFIC, "pthread_setspecific")     \
-    X(NPI_CALL_ATFORK, "pthread_atfork")
+    X(NPI_CALL_ATFORK, "pthread_atfork")               \
+    X(NPI_CALL_EVENTFD, "eventfd2")                    \
+    X(NPI_CALL_EVENTFD_WRITE, "write")                 \
+    X(NPI_CALL_INOTIFY_INIT, "inotify_init1")          \
+    X(NPI_CALL_INOTIFY_ADD, "inotify_add_watch")       \
+    X(NPI_CALL_SOCKET, "socket")                       \
+    X(NPI_CALL_BIND, "bind")                           \
+    X(NPI_CALL_RECEIVE, "recvfrom")                    \
+    X(NPI_CALL_POLL, "ppoll")
 
 typedef enum npi_call {
 #define NPI_CALL_ENUMERATOR(name, text) name,

@@ -270,6 +270,7 @@ static void free_node(np_executor *executor, npi_node *node)
 
 void npi_executor_free(np_executor *executor)
 {
+    npi_watcher_free(executor);
     npi_free_array(executor->watchdog.entries, executor->seat_count,
                    sizeof *executor->watchdog.entries);
     npi_free_array(executor->seats, executor->seat_count, sizeof *executor->seats);

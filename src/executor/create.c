@@ -90,6 +90,7 @@ static np_status first_failure(np_executor *executor)
 
 static void abandon(np_executor *executor, uint32_t started)
 {
+    npi_watcher_stop(executor); /* it binds threads that live */
     set_phase(executor, NPI_PHASE_ABORT);
     for (uint32_t i = 0; i < started; i++)
         (void)npi_os_thread_join(&executor->seats[i]->thread);
@@ -124,6 +125,8 @@ static np_status start_workers(np_executor *executor)
     await_reports(executor, started);
     if (status == NP_OK)
         status = first_failure(executor);
+    if (status == NP_OK)
+        status = npi_watcher_start(executor);
     if (status == NP_OK)
         status = npi_watchdog_start(executor); /* the last that can fail: no hook has run yet */
     if (status != NP_OK) {

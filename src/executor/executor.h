@@ -123,6 +123,16 @@ typedef struct npi_watchdog {
     bool has_thread;
 } npi_watchdog;
 
+/* --- what follows changes of the CPUs by itself: watcher.c ----------------------------------- */
+
+typedef struct npi_watcher {
+    npi_os_watch watch; /* with is_open */
+    bool is_open;
+    bool has_thread;
+    npi_os_thread thread; /* the creator's, with has_thread */
+    np_cpu_set cpus;      /* what its thread asks for before it looks; its own once it runs */
+} npi_watcher;
+
 /* --- a worker ------------------------------------------------------------------------------ */
 
 /* What a running task is to those who ask from inside; on the stack of whoever runs it. Outlives
@@ -245,7 +255,8 @@ typedef struct npi_settings {
     uint32_t gate_backlog;
     uint64_t gate_age_ns;
     uint64_t watchdog_ns; /* 0: none */
-    bool chosen_cpus;     /* only these: */
+    bool watch_changes;
+    bool chosen_cpus; /* only these: */
     np_cpu_set cpus;
 } npi_settings;
 
@@ -298,6 +309,7 @@ struct np_executor {
     np_atomic(uint32_t) guests_inside; /* threads in np_worker_run */
 
     npi_watchdog watchdog;
+    npi_watcher watcher;
     npi_lock change_lock; /* bindings, and the states of the nodes; never held while waiting */
 };
 
@@ -535,6 +547,17 @@ void npi_watch_rename(npi_worker *worker, uintptr_t function);
 np_status npi_watchdog_start(np_executor *executor);
 /* After the last worker has gone. */
 void npi_watchdog_stop(np_executor *executor);
+
+/* --- watcher.c: refreshes by itself --------------------------------------------------------------
+ */
+
+/* NP_OK without the option. When the workers have reported. */
+np_status npi_watcher_start(np_executor *executor);
+/* Before the first worker leaves, or after npi_refresh_stop. */
+void npi_watcher_stop(np_executor *executor);
+/* Its descriptors, also in a forked child. There is no thread any more. */
+void npi_watcher_free(np_executor *executor);
+
 /* --- refresh.c -----------------------------------------------------------------------------------
  */
 

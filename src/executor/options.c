@@ -141,6 +141,18 @@ static np_status read_number(const char *variable, uint64_t least, uint64_t most
     return NP_OK;
 }
 
+/* A program cannot set a flag to its default, so here the variable can only switch on. */
+static np_status read_flag(const char *variable, bool *value)
+{
+    const char *text = npi_os_environment(variable);
+    if (text == NULL || strcmp(text, "0") == 0)
+        return NP_OK;
+    if (strcmp(text, "1") != 0)
+        return bad(variable, text, "0 or 1 is wanted");
+    *value = true;
+    return NP_OK;
+}
+
 static np_status read_number32(const char *variable, uint64_t least, uint64_t most, bool none,
                                uint32_t *value)
 {
@@ -219,6 +231,8 @@ static np_status read_numbers(np_executor_options *options)
     if (status == NP_OK)
         status = read_number("NUMAPERF_WATCHDOG_NS", NPI_WATCHDOG_NS_MIN, NPI_WATCHDOG_NS_MAX,
                              false, &options->watchdog_ns);
+    if (status == NP_OK)
+        status = read_flag("NUMAPERF_WATCH_CHANGES", &options->watch_changes);
     if (status == NP_OK)
         status = read_number32("NUMAPERF_INBOX_CAPACITY", 1, NPI_INBOX_CAPACITY_MAX, false,
                                &options->inbox_capacity);

@@ -213,6 +213,7 @@ static void settle(const np_topology *topology, const np_executor_options *optio
     settings->gate_backlog = options->gate_backlog == 0 ? 4 : options->gate_backlog;
     settings->gate_age_ns = options->gate_age_ns == 0 ? 1000000 : options->gate_age_ns;
     settings->watchdog_ns = options->watchdog_ns;
+    settings->watch_changes = options->watch_changes;
     /* Looking for work while the one CPU is needed to make it helps nobody. */
     uint32_t quota = np_topology_cpu_quota(topology);
     np_cpu_set usable;

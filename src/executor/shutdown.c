@@ -64,6 +64,7 @@ static void stop(np_executor *executor)
     npi_lock_acquire(&executor->shutdown_lock);
     if (!executor->stopped) {
         npi_refresh_stop(executor);
+        npi_watcher_stop(executor);
         npi_seats_notice(executor);
         npi_spares_join(executor);
         for (uint32_t i = 0; i < executor->regular_count; i++) {

@@ -8,17 +8,16 @@
 
 #include "os/library.h"
 #include "os/os.h"
+#include "os/root.h"
 
-#define PATH_CAPACITY 4096
-
-static char root[PATH_CAPACITY];
+static char root[NPI_PATH_CAPACITY];
 
 static bool begins_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static int rooted_path(const char *path, char *out, size_t capacity)
+int npi_os_rooted_path(const char *path, char *out, size_t capacity)
 {
     bool system_path = begins_with(path, "/sys/") || begins_with(path, "/proc/");
     int length = snprintf(out, capacity, "%s%s", system_path ? root : "", path);
@@ -59,11 +58,11 @@ static int read_all(int file, char *buffer, size_t capacity, size_t *length)
 
 int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *length)
 {
-    char full[PATH_CAPACITY];
+    char full[NPI_PATH_CAPACITY];
     if (capacity == 0)
         return EINVAL;
     buffer[0] = '\0';
-    int error = rooted_path(path, full, sizeof full);
+    int error = npi_os_rooted_path(path, full, sizeof full);
     if (error != 0)
         return error;
 
@@ -83,8 +82,8 @@ int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *le
 
 bool npi_os_path_exists(const char *path)
 {
-    char full[PATH_CAPACITY];
-    if (rooted_path(path, full, sizeof full) != 0)
+    char full[NPI_PATH_CAPACITY];
+    if (npi_os_rooted_path(path, full, sizeof full) != 0)
         return false;
     return npi_library_access(full) == 0;
 }

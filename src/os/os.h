@@ -42,6 +42,35 @@ void npi_os_futex_wake(np_atomic(uint32_t) *word, uint32_t count);
 /* Adds one to an eventfd; returns 0 or errno (EAGAIN when its counter is full). */
 int npi_os_eventfd_signal(int fd);
 
+/* --- changes of the CPUs that may be used ------------------------------------------------- */
+
+/* What sleeps for them: descriptors of its own; -1: none. */
+typedef struct npi_os_watch {
+    int stop;
+    int cpusets;
+    int devices;
+} npi_os_watch;
+
+typedef enum npi_os_watch_news {
+    NPI_OS_WATCH_NOTHING = 0, /* in this time */
+    NPI_OS_WATCH_CHANGED,     /* perhaps: look */
+    NPI_OS_WATCH_STOPPED      /* npi_os_watch_stop */
+} npi_os_watch_news;
+
+/* Watches nothing yet. Only closing gives the descriptors back; on failure there are none. */
+int npi_os_watch_open(npi_os_watch *watch);
+void npi_os_watch_close(npi_os_watch *watch);
+/* The cpusets of the process's cgroup and of those above it. Again: of the cgroup it is in now, and
+ * what has appeared. ENOENT: there is none. After another error some may be watched. */
+int npi_os_watch_cpusets(npi_os_watch *watch);
+/* CPUs that go offline and come online. Once. */
+int npi_os_watch_devices(npi_os_watch *watch);
+/* Sleeps until there is news, at most timeout_ns (NPI_NO_DEADLINE: for ever); all changes so far
+ * are one. After an error it must not be called again: it might not sleep. One thread. */
+int npi_os_watch_wait(const npi_os_watch *watch, uint64_t timeout_ns, npi_os_watch_news *news);
+/* From now on every wait returns STOPPED at once. */
+void npi_os_watch_stop(const npi_os_watch *watch);
+
 /* --- threads ----------------------------------------------------------------------------- */
 
 typedef void (*npi_os_thread_fn)(void *argument);

@@ -32,6 +32,7 @@ bad NUMAPERF_GATE_BACKLOG x
 bad NUMAPERF_GATE_AGE_NS x
 bad NUMAPERF_INBOX_CAPACITY 0
 bad NUMAPERF_INBOX_FULL drop
+bad NUMAPERF_WATCH_CHANGES yes
 
 expect 0 "policy from the environment" env NUMAPERF_STEAL_POLICY=local-only \
     "$NUMAPERF" demo --json "$scratch/file"

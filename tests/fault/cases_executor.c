@@ -60,6 +60,26 @@ static void create_watchdog(fault_run *run)
                                   &run->executor));
 }
 
+static void create_watcher(fault_run *run)
+{
+    FAULT_CALL(run,
+               np_executor_create(run->topology,
+                                  NP_EXECUTOR_OPTIONS(.workers_per_node = 1, .spare_workers = 1,
+                                                      .guest_workers = 1, .watch_changes = true,
+                                                      .ignore_environment = true),
+                                  &run->executor));
+}
+
+static void create_strict_watcher(fault_run *run)
+{
+    FAULT_CALL(run, np_executor_create(run->topology,
+                                       NP_EXECUTOR_OPTIONS(.hard_mode = NP_HARD_MODE_STRICT,
+                                                           .spare_workers = 1, .guest_workers = 1,
+                                                           .watch_changes = true,
+                                                           .ignore_environment = true),
+                                       &run->executor));
+}
+
 static void create_lists(fault_run *run)
 {
     const np_node_id node = np_topology_node_id(run->topology, 0);
@@ -296,6 +316,8 @@ static void account(fault_run *run, bool fired)
 static const fault_case cases[] = {
     CREATE("virtual", prepare_virtual, create_virtual),
     CREATE("watchdog", prepare_virtual, create_watchdog),
+    CREATE("watcher", prepare_real, create_watcher),
+    CREATE("strict watcher", prepare_real, create_strict_watcher),
     CREATE("soft", prepare_real, create_soft),
     CREATE("strict", prepare_real, create_strict),
     CREATE("lists", prepare_real, create_lists),

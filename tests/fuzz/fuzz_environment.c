@@ -188,6 +188,7 @@ static void check_round_trip(const npi_options *first)
         set_variable("NUMAPERF_SPIN_NS", o->spin_ns == NP_SPIN_BUSY ? "busy" : "none");
     else
         set_number("NUMAPERF_SPIN_NS", o->spin_ns);
+    set_variable("NUMAPERF_WATCH_CHANGES", o->watch_changes ? "1" : "0");
     if (name != NULL)
         set_variable("NUMAPERF_THREAD_NAME", name);
     set_lists(o);
@@ -195,6 +196,7 @@ static void check_round_trip(const npi_options *first)
     if (status != NP_OK)
         NPT_FAIL("accepted options are refused when written back: %s", np_error_detail());
     const np_executor_options *p = &again.values;
+    NPT_CHECK(p->watch_changes == o->watch_changes);
     NPT_CHECK(p->steal_policy == o->steal_policy && p->hard_mode == o->hard_mode &&
               p->binding == o->binding && p->worker_per == o->worker_per &&
               p->inbox_full == o->inbox_full && p->workers_per_node == o->workers_per_node &&

@@ -246,6 +246,19 @@ bool guest_enter_cpuset(int cpu)
            write_file("/sys/fs/cgroup/np-small/cgroup.procs", "0");
 }
 
+bool guest_own_cpuset(const char *cpus)
+{
+    return write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset") &&
+           write_file("/sys/fs/cgroup/np/cpuset.cpus", cpus != NULL ? cpus : "\n");
+}
+
+bool guest_drop_own_cpuset(void)
+{
+    if (getenv("NP_GUEST_CPUSET") != NULL)
+        return write_file("/sys/fs/cgroup/np/cpuset.cpus", required("NP_GUEST_ALLOWED_CPUS"));
+    return write_file("/sys/fs/cgroup/cgroup.subtree_control", "-cpuset");
+}
+
 /* A thread that has been joined may still be on its way out of the cgroup, which cannot be removed
  * before it is gone. */
 static bool remove_cgroup(const char *path)

@@ -70,6 +70,11 @@ int guest_parse_list(const char *list, bool *marks, int limit);
 bool guest_enter_cpuset(int cpu);
 bool guest_leave_cpuset(void);
 
+/* Writes the cpuset of the cgroup that this process is in (a list; NULL: all there are), and makes
+ * it what it was, switched off where the shape has none. */
+bool guest_own_cpuset(const char *cpus);
+bool guest_drop_own_cpuset(void);
+
 /* Switches a CPU off or on. */
 bool guest_set_cpu_online(int cpu, bool online);
 

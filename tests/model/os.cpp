@@ -54,6 +54,30 @@ int npi_os_eventfd_signal(int)
     return 0;
 }
 
+int npi_os_watch_open(npi_os_watch *)
+{
+    return ENOSYS;
+}
+
+void npi_os_watch_close(npi_os_watch *) {}
+
+int npi_os_watch_cpusets(npi_os_watch *)
+{
+    return ENOSYS;
+}
+
+int npi_os_watch_devices(npi_os_watch *)
+{
+    return ENOSYS;
+}
+
+int npi_os_watch_wait(const npi_os_watch *, uint64_t, npi_os_watch_news *)
+{
+    return ENOSYS;
+}
+
+void npi_os_watch_stop(const npi_os_watch *) {}
+
 int npi_os_thread_start(npi_os_thread *, size_t, npi_os_thread_fn, void *)
 {
     return EAGAIN;

@@ -235,3 +235,43 @@ int npi_os_eventfd_signal(int fd)
     npt_event("signals eventfd #", (uint64_t)(fd - EVENTFD0), 0, 0);
     return 0;
 }
+
+/* --- changes of the CPUs -------------------------------------------------------------------------
+ * A kernel that tells nobody: the scenarios refresh by themselves.
+ */
+
+int npi_os_watch_open(npi_os_watch *watch)
+{
+    (void)watch;
+    return ENOSYS;
+}
+
+void npi_os_watch_close(npi_os_watch *watch)
+{
+    (void)watch;
+}
+
+int npi_os_watch_cpusets(npi_os_watch *watch)
+{
+    (void)watch;
+    return ENOSYS;
+}
+
+int npi_os_watch_devices(npi_os_watch *watch)
+{
+    (void)watch;
+    return ENOSYS;
+}
+
+int npi_os_watch_wait(const npi_os_watch *watch, uint64_t timeout_ns, npi_os_watch_news *news)
+{
+    (void)watch;
+    (void)timeout_ns;
+    (void)news;
+    return ENOSYS;
+}
+
+void npi_os_watch_stop(const npi_os_watch *watch)
+{
+    (void)watch;
+}
