@@ -76,15 +76,15 @@ static void watcher_main(void *argument)
 }
 
 /* Strict hard mode does not go on without something that was asked for. */
-static np_status missing(np_executor *executor, int error, const char *what)
+static np_status missing(np_executor *executor, int error, const char *calls, const char *what)
 {
     if (error == 0)
         return NP_OK;
     if (executor->settings.public_options.hard_mode == NP_HARD_MODE_STRICT)
-        return npi_fail_errno(NP_ERR_HARD_MODE, error, "watch_changes", "%s cannot be watched",
+        return npi_fail_errno(NP_ERR_HARD_MODE, error, calls, "watch_changes: %s cannot be watched",
                               what);
-    npi_diagnose(NP_SEVERITY_WARNING, "watch_changes: %s cannot be watched (errno %d%s)", what,
-                 error, error == ENOENT ? ": there is nothing to watch" : "");
+    npi_diagnose(NP_SEVERITY_WARNING, "watch_changes: %s cannot be watched (%s: errno %d%s)", what,
+                 calls, error, error == ENOENT ? ": there is nothing to watch" : "");
     return NP_OK;
 }
 
@@ -97,13 +97,14 @@ np_status npi_watcher_start(np_executor *executor)
         return NP_OK;
     int error = npi_os_watch_open(&watcher->watch);
     if (error != 0)
-        return missing(executor, error, "the machine");
+        return missing(executor, error, "eventfd2", "the machine");
     watcher->is_open = true;
     int cpusets = npi_os_watch_cpusets(&watcher->watch);
-    np_status status = missing(executor, cpusets, "the cpuset");
+    np_status status = missing(executor, cpusets, "inotify_init1, inotify_add_watch, open or read",
+                               "the cpuset");
     int devices = npi_os_watch_devices(&watcher->watch);
     if (status == NP_OK)
-        status = missing(executor, devices, "what goes offline and comes online");
+        status = missing(executor, devices, "socket or bind", "what goes offline and comes online");
     if (status != NP_OK)
         return status;
     error = npi_os_thread_start(&watcher->thread, 0, watcher_main, executor);

@@ -109,7 +109,8 @@ static void tell(npi_call call, uintptr_t first, uintptr_t second, int error)
         atomic_fetch_add(&threads, 1);
     } else if (call == NPI_CALL_THREAD_JOIN) {
         atomic_fetch_sub(&threads, 1);
-    } else if (call == NPI_CALL_OPEN) {
+    } else if (call == NPI_CALL_OPEN || call == NPI_CALL_EVENTFD || call == NPI_CALL_INOTIFY_INIT ||
+               call == NPI_CALL_SOCKET) {
         atomic_fetch_add(&files, 1);
     }
 }
