@@ -452,7 +452,9 @@ typedef struct np_stuck_task {
  * in one and the same task for that long, waits and blocking calls included, it reports once, as a
  * warning to the diagnostic handler: worker, node, thread, state, label, function. A task that
  * another one runs on top of while it waits is a task of its own, and what waits beneath is counted
- * anew afterwards. The children that a task runs in its own joins are part of it.
+ * anew afterwards. The children that a task runs in its own joins are part of it; completion
+ * callbacks and on_discard on a worker count as tasks. The handler runs on the watchdog's thread,
+ * where the executor cannot be shut down or destroyed: NP_ERR_FROM_WORKER.
  *
  * Writes the tasks that have been reported and are still running, at most `capacity`, in the order
  * of worker indices; returns how many there are. Any thread, also while the handler is called or a

@@ -121,6 +121,7 @@ typedef struct npi_watchdog {
     npi_watch_entry *entries; /* by worker index, by lock; NULL without the option */
     npi_os_thread thread;     /* the creator's, with has_thread */
     bool has_thread;
+    np_atomic(uint64_t) thread_id; /* the kernel's; by the thread itself, 0 once it ends */
 } npi_watchdog;
 
 /* --- what follows changes of the CPUs by itself: watcher.c ----------------------------------- */
@@ -545,6 +546,8 @@ void npi_watch_rename(npi_worker *worker, uintptr_t function);
 
 /* NP_OK without the option. */
 np_status npi_watchdog_start(np_executor *executor);
+/* Does the diagnostic handler ask, called by the watchdog's thread? */
+bool npi_watchdog_is_self(np_executor *executor);
 /* After the last worker has gone. */
 void npi_watchdog_stop(np_executor *executor);
 

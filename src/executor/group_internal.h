@@ -64,6 +64,8 @@ void npi_join_leftovers(npi_worker *worker);
 /* `fn` as a part of the running task that has a frame of its own: another group, or strict. What it
  * forked is joined before it returns. */
 void npi_run_framed(npi_worker *worker, const npi_frame *frame, np_task_fn fn, void *argument);
+/* The same as a task of its own for the watchdog. */
+void npi_run_on_top(npi_worker *worker, const npi_frame *frame, np_task_fn fn, void *argument);
 
 /* A completion callback, on the worker that ended the last task and as a part of that task: it may
  * submit and fork like one. */

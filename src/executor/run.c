@@ -74,16 +74,28 @@ static void end_task(npi_worker *worker, np_group *group)
     npi_store_release(&worker->ended, npi_load_relaxed(&worker->ended) + 1);
 }
 
+/* What is no task and yet somebody's function: watched like one, with a label of its own. */
+static void run_named(npi_worker *worker, const npi_frame *frame, uintptr_t name, np_task_fn fn,
+                      void *argument)
+{
+    npi_watch_outer beneath;
+    bool watched = npi_is_watched(worker) && name != 0;
+    if (watched)
+        npi_watch_enter(worker, name, &beneath);
+    run_body(worker, frame, fn, argument);
+    if (watched)
+        npi_watch_leave(worker, &beneath);
+}
+
+void npi_run_on_top(npi_worker *worker, const npi_frame *frame, np_task_fn fn, void *argument)
+{
+    run_named(worker, frame, (uintptr_t)fn, fn, argument);
+}
+
 void npi_run_notice(npi_worker *worker, np_task_fn fn, void *argument)
 {
     npi_frame frame = {NULL, worker->node->index, false};
-    npi_watch_outer beneath;
-    bool watched = npi_is_watched(worker);
-    if (watched)
-        npi_watch_enter(worker, (uintptr_t)fn, &beneath);
-    run_body(worker, &frame, fn, argument);
-    if (watched)
-        npi_watch_leave(worker, &beneath);
+    run_named(worker, &frame, (uintptr_t)fn, fn, argument);
 }
 
 static void call_on_discard(np_executor *executor, npi_task *task, np_discard_reason reason)
@@ -111,7 +123,8 @@ static void discard_on_worker(npi_worker *worker, npi_task *task, np_discard_rea
     discard d = {worker->executor, task, reason};
     npi_frame frame = {task->group, npi_meta_home(task->meta),
                        npi_meta_affinity(task->meta) == NP_AFFINITY_STRICT};
-    run_body(worker, &frame, discard_body, &d);
+    run_named(worker, &frame, (uintptr_t)worker->executor->settings.public_options.on_discard,
+              discard_body, &d);
 }
 
 void npi_discard_task(np_executor *executor, npi_worker *worker, npi_task *task,
@@ -220,25 +233,32 @@ void npi_run_task(npi_worker *worker, npi_task *task)
         run_now(worker, task, 0);
 }
 
+static inline uintptr_t call_child(npi_worker *worker, const npi_child *child)
+{
+    npi_level level;
+    outer before;
+    enter(worker, npi_plain_get(&child->frame), &level, &before);
+    uintptr_t result = npi_child_call(worker, child);
+    leave(worker, &level, &before);
+    return result;
+}
+
+/* What it leaves unjoined is a part of it. */
 static __attribute__((noinline)) uintptr_t call_watched(npi_worker *worker, const npi_child *child)
 {
     npi_watch_outer beneath;
     np_fast_fn fast = npi_plain_get(&child->fast);
     npi_watch_enter(
         worker, fast != NULL ? (uintptr_t)fast : (uintptr_t)npi_plain_get(&child->plain), &beneath);
-    uintptr_t result = npi_child_call(worker, child);
+    uintptr_t result = call_child(worker, child);
     npi_watch_leave(worker, &beneath);
     return result;
 }
 
 void npi_run_stolen_child(npi_worker *worker, npi_child *child, npi_worker *owner)
 {
-    npi_level level;
-    outer before;
-    enter(worker, npi_plain_get(&child->frame), &level, &before);
     uintptr_t result = __builtin_expect(npi_is_watched(worker), 0) ? call_watched(worker, child)
-                                                                   : npi_child_call(worker, child);
-    leave(worker, &level, &before);
+                                                                   : call_child(worker, child);
     npi_plain_set(&child->argument, result);
     /* Release: what the child did, its result included, to the owner's acquire in join (fork.c).
      * Nothing of the child may be touched afterwards: the owner reuses the slot. */

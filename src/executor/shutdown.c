@@ -113,6 +113,10 @@ static np_status shutdown_until(np_executor *executor, uint64_t deadline,
     if (npi_worker_of(executor) != NULL)
         return npi_fail(NP_ERR_FROM_WORKER,
                         "an executor cannot be shut down from one of its own workers");
+    if (npi_watchdog_is_self(executor))
+        return npi_fail(NP_ERR_FROM_WORKER,
+                        "an executor cannot be shut down by its watchdog's thread, which waits for "
+                        "the diagnostic handler");
     close_lanes(executor);
     npi_refresh_closed(executor);
     status = npi_idle_wait(executor, deadline);

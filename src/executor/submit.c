@@ -195,7 +195,7 @@ static void run_here(np_task_fn fn, void *argument, np_group *group)
         /* Of another executor, inside a task: what this one forks and does not join must not be
          * found by that task's next join. */
         npi_frame frame = {group, worker->frame->home, worker->frame->strict};
-        npi_run_framed(worker, &frame, fn, argument);
+        npi_run_on_top(worker, &frame, fn, argument);
     } else {
         fn(argument);
     }

@@ -153,16 +153,18 @@ static bool watch(npi_watchdog *watchdog, npi_worker *worker, uint64_t limit)
     sight seen;
     np_stuck_task stuck;
     bool is_new = false;
+    /* Before the look to end with, after it to begin with: this thread may stand still between. */
+    uint64_t before = npi_os_now();
     if (!look_at(worker, &seen))
         return true; /* whatever it was in it has just left */
-    uint64_t now = npi_os_now();
+    uint64_t after = npi_os_now();
     npi_watch_entry *entry = &watchdog->entries[worker->index];
     npi_lock_acquire(&watchdog->lock);
     if (entry->serial != seen.serial || seen.function == 0) {
-        *entry = (npi_watch_entry){seen.serial, now, false};
-    } else if (!entry->reported && now - entry->since_ns >= limit) {
+        *entry = (npi_watch_entry){seen.serial, after, false};
+    } else if (!entry->reported && before - entry->since_ns >= limit) {
         is_new = entry->reported = true;
-        describe(worker, &seen, now - entry->since_ns, &stuck);
+        describe(worker, &seen, before - entry->since_ns, &stuck);
     }
     npi_lock_release(&watchdog->lock);
     if (is_new)
@@ -196,11 +198,13 @@ static void watchdog_main(void *argument)
     uint64_t limit = executor->settings.watchdog_ns;
     char name[32];
     (void)snprintf(name, sizeof name, "%s-watch", executor->settings.thread_name);
-    (void)npi_os_thread_set_name(name); /* a nicety */
-    /* Acquire: pairs with npi_watchdog_stop. */
-    while (npi_load_acquire(&watchdog->state) != NPI_WATCHDOG_LEAVES) {
+    (void)npi_os_thread_set_name(name);                          /* a nicety */
+    npi_store_relaxed(&watchdog->thread_id, npi_os_thread_id()); /* to know itself by */
+    /* Acquire: pairs with npi_watchdog_stop. The copy in a child, if the handler forks, ends. */
+    while (npi_load_acquire(&watchdog->state) != NPI_WATCHDOG_LEAVES &&
+           !npi_executor_is_forked(executor)) {
         bool busy = false;
-        for (uint32_t i = 0; i < executor->seat_count; i++)
+        for (uint32_t i = 0; i < executor->seat_count && !npi_executor_is_forked(executor); i++)
             busy |= watch(watchdog, executor->seats[i], limit);
         if (busy)
             (void)npi_os_futex_wait(&watchdog->state, NPI_WATCHDOG_AWAKE,
@@ -208,6 +212,7 @@ static void watchdog_main(void *argument)
         else
             sleep_until_work(executor);
     }
+    npi_store_relaxed(&watchdog->thread_id, (uint64_t)0); /* the kernel gives it to others */
 }
 
 np_status npi_watchdog_start(np_executor *executor)
@@ -221,6 +226,13 @@ np_status npi_watchdog_start(np_executor *executor)
                               "the watchdog's thread cannot be started");
     watchdog->has_thread = true;
     return NP_OK;
+}
+
+bool npi_watchdog_is_self(np_executor *executor)
+{
+    /* Relaxed: only the thread itself finds its own number, and it wrote it. */
+    uint64_t id = npi_load_relaxed(&executor->watchdog.thread_id);
+    return id != 0 && id == npi_os_thread_id();
 }
 
 void npi_watchdog_stop(np_executor *executor)
@@ -244,8 +256,8 @@ size_t np_executor_stuck_tasks(const np_executor *given, np_stuck_task *out, siz
     np_executor *executor = (np_executor *)(uintptr_t)given; /* its atomics are only read */
     npi_watchdog *watchdog = &executor->watchdog;
     size_t count = 0;
-    uint64_t now = npi_os_now();
     npi_lock_acquire(&watchdog->lock);
+    uint64_t now = npi_os_now(); /* under the lock: after every `since_ns` */
     for (uint32_t i = 0; i < executor->seat_count; i++) {
         const npi_watch_entry *entry = &watchdog->entries[i];
         sight seen;
