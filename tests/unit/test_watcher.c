@@ -184,8 +184,13 @@ static void test_file_that_appears(void **state)
     fake_file(root, "/sys/fs/cgroup/late/cpuset.cpus", "");
     change_to(&one, "/sys/fs/cgroup/cgroup.subtree_control");
     await_mask(executor, &one);
-    change_to(&home_cpus, "/sys/fs/cgroup/late/cpuset.cpus");
-    await_mask(executor, &home_cpus);
+    /* The first may be found by the second look that follows the event above; not all can. */
+    for (unsigned round = 0; round < 5; round++) {
+        change_to(&home_cpus, "/sys/fs/cgroup/late/cpuset.cpus");
+        await_mask(executor, &home_cpus);
+        change_to(&one, "/sys/fs/cgroup/late/cpuset.cpus");
+        await_mask(executor, &one);
+    }
     pool_destroy_exact(executor, 0, 0);
 }
 
