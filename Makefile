@@ -72,6 +72,12 @@ bench-quick: bench-build ## the same in two minutes, with smaller sizes and 3 ro
 goals: ## what a result says of the goals (RESULT=file.json, else the newest of record)
 	@bench/run goals $(or $(RESULT),$(lastword $(sort $(wildcard bench/results/*.json))))
 
+counts: ## what a step of each hot path costs (counts-update: the new limits and page)
+counts counts-update:
+	@scripts/setup build test
+	@scripts/quietly build/release.log cmake --preset release
+	@cmake --build --preset release -j $(JOBS) --target $@
+
 install: ## install under PREFIX (default /usr/local), staged under DESTDIR if that is set
 	@scripts/setup build
 	@cmake --preset product -DCMAKE_INSTALL_PREFIX=$(PREFIX)

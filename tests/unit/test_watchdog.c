@@ -6,79 +6,14 @@
  * and never for a time. That a report is not repeated is seen when a later one has come: the
  * watchdog has looked at the first task in between.
  */
-#include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <numaperf/fast.h>
 
-#include "../support/pool.h"
-#include "executor/executor.h"
-
-#define LIMIT_NS 1000000u
-
-static pool_counter reports;
-static char last_report[512];
-static npi_lock report_lock;
-
-static void on_report(void *context, np_severity severity, const char *message)
-{
-    (void)context;
-    if (severity != NP_SEVERITY_WARNING || strstr(message, "in one task") == NULL)
-        return;
-    npi_lock_acquire(&report_lock);
-    (void)snprintf(last_report, sizeof last_report, "%s", message);
-    npi_lock_release(&report_lock);
-    npi_fetch_add_acq_rel(&reports.value, (uint64_t)1);
-}
-
-static void await_reports(uint64_t count)
-{
-    while (npi_load_acquire(&reports.value) < count)
-        sched_yield();
-    assert_int_equal(npi_load_acquire(&reports.value), count);
-}
-
-static void expect_in_report(const char *part)
-{
-    char copy[sizeof last_report];
-    npi_lock_acquire(&report_lock);
-    memcpy(copy, last_report, sizeof copy);
-    npi_lock_release(&report_lock);
-    if (strstr(copy, part) == NULL)
-        fail_msg("\"%s\" does not contain \"%s\"", copy, part);
-}
-
-static np_executor *watched(const char *machine)
-{
-    npi_store_release(&reports.value, (uint64_t)0);
-    np_set_diagnostic_handler(on_report, NULL);
-    return pool_create(machine, NP_EXECUTOR_OPTIONS(.watchdog_ns = LIMIT_NS));
-}
-
-static void finish(np_executor *executor, uint64_t tasks)
-{
-    assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
-    assert_int_equal(np_executor_stuck_tasks(executor, NULL, 0), 0);
-    pool_destroy_exact(executor, tasks, 0);
-    np_set_diagnostic_handler(NULL, NULL);
-}
+#include "watchdog_help.h"
 
 /* --- a task that does not end ---------------------------------------------------------------- */
-
-typedef struct stuck_at {
-    pool_gate gate;
-    const char *label;
-} stuck_at;
-
-static void be_stuck(void *argument)
-{
-    stuck_at *s = argument;
-    np_task_label(s->label);
-    pool_gate_pass(&s->gate);
-}
 
 static void test_reported_once(void **state)
 {
@@ -154,16 +89,6 @@ static void wait_for_inner(void *argument)
     assert_int_equal(np_group_wait(group), NP_OK);
     assert_int_equal(np_group_destroy(group), NP_OK);
     pool_gate_pass(&n->after);
-}
-
-/* The one and only stuck task, once it has this label: the worker may also be slow between two. */
-static np_stuck_task await_label(const np_executor *executor, const char *label)
-{
-    np_stuck_task stuck;
-    while (np_executor_stuck_tasks(executor, &stuck, 1) != 1 || stuck.label == NULL ||
-           strcmp(stuck.label, label) != 0)
-        sched_yield();
-    return stuck;
 }
 
 static void test_on_top_of_a_wait(void **state)
@@ -355,167 +280,6 @@ static void test_completion_callback(void **state)
     finish(executor, 1);
 }
 
-/* --- on top of a task, and yet no task of the executor's ------------------------------------- */
-
-static void stuck_in_discard(void *context, np_task_fn fn, void *argument, np_discard_reason reason)
-{
-    (void)fn, (void)argument;
-    assert_int_equal(reason, NP_DISCARD_CANCELLED);
-    be_stuck(context);
-}
-
-typedef struct cancelling {
-    np_executor *executor;
-    stuck_at callback;
-    pool_gate after;
-} cancelling;
-
-static void cancel_and_wait(void *argument)
-{
-    cancelling *c = argument;
-    np_group *group = NULL;
-    np_task_label("beneath");
-    assert_int_equal(np_group_create(NULL, &group), NP_OK);
-    assert_int_equal(np_group_submit(group, c->executor, pool_task_count, NULL), NP_OK);
-    np_group_cancel(group);
-    assert_int_equal(np_group_wait(group), NP_ERR_CANCELLED);
-    assert_int_equal(np_group_destroy(group), NP_OK);
-    pool_gate_pass(&c->after);
-}
-
-static void test_discard_callback(void **state)
-{
-    (void)state;
-    cancelling c = {.callback = {.label = "handed back"}};
-    npi_store_release(&reports.value, (uint64_t)0);
-    np_set_diagnostic_handler(on_report, NULL);
-    c.executor = pool_create(ONE_BY_ONE, NP_EXECUTOR_OPTIONS(.watchdog_ns = LIMIT_NS,
-                                                             .on_discard = stuck_in_discard,
-                                                             .discard_context = &c.callback));
-    assert_int_equal(np_submit(c.executor, cancel_and_wait, &c), NP_OK);
-    np_stuck_task stuck = await_label(c.executor, "handed back");
-    assert_true(stuck.function == (uintptr_t)stuck_in_discard);
-    pool_gate_open(&c.callback.gate);
-    pool_gate_await(&c.after, 1);
-    stuck = await_label(c.executor, "beneath"); /* the callback has not renamed it */
-    assert_true(stuck.function == (uintptr_t)cancel_and_wait);
-    pool_gate_open(&c.after);
-    assert_int_equal(np_executor_wait_idle(c.executor, NP_FOREVER), NP_OK);
-    pool_destroy_exact(c.executor, 1, 1);
-    np_set_diagnostic_handler(NULL, NULL);
-}
-
-/* Another executor's task, run by a submit because its inbox is full, has a name of its own. */
-typedef struct overfull {
-    np_executor *full;
-    stuck_at in_submit;
-    pool_gate after;
-} overfull;
-
-static void submit_to_the_full_one(void *argument)
-{
-    overfull *o = argument;
-    np_task_label("submits");
-    assert_int_equal(np_submit(o->full, be_stuck, &o->in_submit), NP_OK);
-    pool_gate_pass(&o->after);
-}
-
-static void test_task_inside_a_submit(void **state)
-{
-    (void)state;
-    pool_gate busy = {0, 0};
-    overfull o = {.in_submit = {.label = "in the submit"}};
-    np_executor *executor = watched(ONE_BY_ONE);
-    o.full = pool_create(ONE_BY_ONE,
-                         NP_EXECUTOR_OPTIONS(.inbox_capacity = 1, .inbox_full = NP_INBOX_FULL_RUN));
-    assert_int_equal(np_submit(o.full, pool_task_gate, &busy), NP_OK);
-    pool_gate_await(&busy, 1);
-    assert_int_equal(np_submit(o.full, pool_task_gate, &busy), NP_OK); /* the inbox is full */
-    assert_int_equal(np_submit(executor, submit_to_the_full_one, &o), NP_OK);
-    np_stuck_task stuck = await_label(executor, "in the submit");
-    assert_true(stuck.function == (uintptr_t)be_stuck);
-    pool_gate_open(&o.in_submit.gate);
-    pool_gate_await(&o.after, 1);
-    stuck = await_label(executor, "submits");
-    assert_true(stuck.function == (uintptr_t)submit_to_the_full_one);
-    pool_gate_open(&o.after);
-    finish(executor, 1);
-    pool_gate_open(&busy);
-    assert_int_equal(np_executor_destroy(o.full), NP_OK);
-}
-
-/* --- inside the handler ---------------------------------------------------------------------- */
-
-static np_executor *reported;
-static np_atomic(uint32_t) answer;
-
-/* The watchdog would wait for itself. */
-static void shut_down_in_handler(void *context, np_severity severity, const char *message)
-{
-    if (strstr(message, "in one task") == NULL)
-        return;
-    on_report(context, severity, message);
-    npi_store_release(&answer, (uint32_t)np_executor_shutdown_within(reported, 0, NULL));
-    if ((int32_t)npi_load_acquire(&answer) == NP_ERR_FROM_WORKER)
-        npi_store_release(&answer, (uint32_t)np_executor_destroy(reported));
-    pool_gate_open(context);
-}
-
-static void test_no_shutdown_in_the_handler(void **state)
-{
-    (void)state;
-    pool_gate gate = {0, 0};
-    reported = watched(ONE_BY_ONE);
-    np_set_diagnostic_handler(shut_down_in_handler, &gate);
-    assert_int_equal(np_submit(reported, pool_task_gate, &gate), NP_OK);
-    pool_gate_await(&gate, 1);
-    await_reports(1);
-    assert_int_equal(np_executor_wait_idle(reported, NP_FOREVER), NP_OK);
-    assert_int_equal((int32_t)npi_load_acquire(&answer), NP_ERR_FROM_WORKER);
-    finish(reported, 1);
-}
-
-static np_atomic(uint32_t) handlers_child;
-
-static void end_of_thread(void *value)
-{
-    (void)value;
-    _exit(7);
-}
-
-static void fork_in_handler(void *context, np_severity severity, const char *message)
-{
-    if (strstr(message, "in one task") == NULL)
-        return;
-    pid_t child = fork();
-    if (child == 0) {
-        pthread_key_t key;
-        (void)alarm(20); /* else it might stay for ever */
-        if (pthread_key_create(&key, end_of_thread) != 0 || pthread_setspecific(key, &reports) != 0)
-            _exit(1);
-        return;
-    }
-    npi_store_release(&handlers_child, (uint32_t)child);
-    on_report(context, severity, message);
-}
-
-/* In the child the watchdog is alone: its thread ends, which would be the end of the process. */
-static void test_fork_in_the_handler(void **state)
-{
-    (void)state;
-    int status = 0;
-    stuck_at s = {.label = "the parent's"};
-    np_executor *executor = watched(ONE_BY_ONE);
-    np_set_diagnostic_handler(fork_in_handler, NULL);
-    assert_int_equal(np_submit(executor, be_stuck, &s), NP_OK);
-    await_reports(1);
-    pid_t child = (pid_t)npi_load_acquire(&handlers_child);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
-    pool_gate_open(&s.gate);
-    finish(executor, 1);
-}
-
 /* --- asleep, off, refused --------------------------------------------------------------------- */
 
 static void test_sleeps_while_nothing_runs(void **state)
@@ -617,10 +381,6 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_forked_child),
         cmocka_unit_test(test_leftovers_of_a_stolen_child),
-        cmocka_unit_test(test_discard_callback),
-        cmocka_unit_test(test_task_inside_a_submit),
-        cmocka_unit_test(test_no_shutdown_in_the_handler),
-        cmocka_unit_test(test_fork_in_the_handler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
