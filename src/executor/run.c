@@ -79,7 +79,7 @@ static void run_named(npi_worker *worker, const npi_frame *frame, uintptr_t name
                       void *argument)
 {
     npi_watch_outer beneath;
-    bool watched = npi_is_watched(worker) && name != 0;
+    bool watched = npi_is_watched(worker);
     if (watched)
         npi_watch_enter(worker, name, &beneath);
     run_body(worker, frame, fn, argument);

@@ -5,6 +5,7 @@
  * Method: as in test_watchdog.c.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,6 +146,10 @@ static void fork_in_handler(void *context, np_severity severity, const char *mes
     pid_t child = fork();
     if (child == 0) {
         pthread_key_t key;
+        sigset_t alarms;
+        (void)sigemptyset(&alarms); /* blocked on a thread of the library's */
+        (void)sigaddset(&alarms, SIGALRM);
+        (void)pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
         (void)alarm(20); /* else it might stay for ever */
         if (pthread_key_create(&key, end_of_thread) != 0 || pthread_setspecific(key, &reports) != 0)
             _exit(1);
