@@ -1,13 +1,14 @@
 # The everyday commands; CMake does the work. `make help` lists them.
 #
 # Variables: PREFIX, DESTDIR (install); JOBS (parallel jobs); FILES (demo); PRESET (build);
-# RECORD (bench, mutations), RESULT (goals).
+# RECORD (bench, mutations), RESULT (goals), PERCENT (soak).
 SHELL   := /bin/sh
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX  ?= /usr/local
 DESTDIR ?=
 PRESET  ?= product
 FILES   ?=
+PERCENT ?= 100
 WERROR  := $(or $(NP_WERROR),OFF)
 
 # Each recipe is parallel inside; two of them at once would work in the same build folder.
@@ -46,8 +47,8 @@ test: ## everything: all tests, guests, sanitizers, clang, checks
 test-quick: ## the release build's tests, without guests
 	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests quick
 
-soak: ## the campaigns in full, then every mutation; hours
-	@JOBS=$(JOBS) NP_WERROR=$(WERROR) scripts/run-tests soak
+soak: ## the campaigns in full, then every mutation; hours, or less of each (PERCENT=10)
+	@JOBS=$(JOBS) NP_WERROR=$(WERROR) SOAK_PERCENT=$(PERCENT) scripts/run-tests soak
 
 mutations: ## plant every known bug and demand that the tests find it (RECORD=file.md keeps the table)
 	@scripts/setup build test

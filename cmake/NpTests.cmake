@@ -70,6 +70,12 @@ function(np_test)
     endif()
 endfunction()
 
+# np_soak_amount(out full): what the soak does of a campaign's full amount; at least 1.
+function(np_soak_amount out full)
+    math(EXPR amount "(${full} * ${NP_SOAK_PERCENT} + 99) / 100")
+    set(${out} ${amount} PARENT_SCOPE)
+endfunction()
+
 # np_program_test(kind file [TIMEOUT s] [SERIAL]): one program from one C file that sees the inside of
 # the library, built as <kind>_<file name> and run as a test with the label <kind>.
 function(np_program_test kind file)

@@ -97,6 +97,10 @@ must_configure sanitize -DNP_SANITIZE=address,undefined
 compiled_with sanitize '-fsanitize=address,undefined'
 compiled_with sanitize '-DNPI_ASSERT_LEVEL=3'
 rejected nonsense 'cannot build with -fsanitize=nonsense' -DNP_SANITIZE=nonsense
+must_configure soak -DNP_BUILD_TESTS=ON -DNP_SOAK_PERCENT=7
+grep -q 'soak.hostile.hostile_life.*hostile_life" "70000"' "$work/soak/tests/hostile/CTestTestfile.cmake" ||
+    complain "soak: 7 % of a million lives is not what it would run"
+rejected soak0 "NP_SOAK_PERCENT is '0'" -DNP_SOAK_PERCENT=0
 must_configure coverage -DNP_COVERAGE=ON
 compiled_with coverage '--coverage'
 compiled_without default '--coverage'

@@ -79,6 +79,7 @@ set(np_fuzz_runs_json 20000)
 set(np_fuzz_runs_report 400)
 foreach(name IN LISTS np_fuzz_names)
     math(EXPR np_fuzz_soak "${np_fuzz_runs_${name}} * 200")
+    np_soak_amount(np_fuzz_soak ${np_fuzz_soak})
     set(np_fuzz_command bash "${CMAKE_CURRENT_SOURCE_DIR}/run-fuzzer" ${name}
         "${CMAKE_CURRENT_BINARY_DIR}/fuzzers/${name}" "${CMAKE_CURRENT_SOURCE_DIR}"
         "${CMAKE_CURRENT_BINARY_DIR}/found")
