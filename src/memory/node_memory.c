@@ -1,5 +1,6 @@
 /*
- * memory/node_memory.c - how much a bound mapping can still get from a node.
+ * memory/node_memory.c - which nodes may hold memory, and how much a bound mapping can still get
+ * from one.
  *
  * MemFree alone would refuse nearly everything on a machine that has been up for a while, because
  * Linux fills free memory with cached file pages and drops them when somebody asks. The kernel's
@@ -9,8 +10,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory/region_impl.h"
-#include "os/os.h"
+#include "base/status.h"
+#include "memory/place.h"
+
+static np_status check_node(const np_topology *topology, const char *option,
+                            const np_node_id *nodes, size_t which)
+{
+    np_node_id node = nodes[which];
+    np_node_info info;
+    if (np_topology_node_index(topology, node) == NP_NODE_INDEX_NONE)
+        return npi_fail(NP_ERR_INVALID_NODE, "%s[%zu]: no node %d", option, which, (int)node);
+    np_status status = np_topology_node_info(topology, node, &info);
+    if (status != NP_OK)
+        return status;
+    if (info.memory_bytes == 0)
+        return npi_fail(NP_ERR_INVALID_NODE, "%s[%zu]: node %d has no memory", option, which,
+                        (int)node);
+    for (size_t i = 0; i < which; i++)
+        if (nodes[i] == node)
+            return npi_fail(NP_ERR_INVALID_ARGUMENT, "%s[%zu]: node %d is given twice", option,
+                            which, (int)node);
+    return NP_OK;
+}
+
+np_status npi_memory_nodes_check(const np_topology *topology, const char *option,
+                                 const np_node_id *nodes, size_t count)
+{
+    np_status status = NP_OK;
+    for (size_t i = 0; i < count && status == NP_OK; i++)
+        status = check_node(topology, option, nodes, i);
+    return status;
+}
+
+size_t npi_memory_nodes(const np_topology *topology, np_node_id *out)
+{
+    size_t count = 0;
+    for (np_node_index i = 0; i < np_topology_node_count(topology); i++) {
+        np_node_info info;
+        np_node_id node = np_topology_node_id(topology, i);
+        if (np_topology_node_info(topology, node, &info) == NP_OK && info.memory_bytes != 0 &&
+            info.memory_allowed)
+            out[count++] = node;
+    }
+    return count;
+}
 
 /* The value in bytes of a line "Node 0 <key>:   123 kB", or 0. */
 static uint64_t meminfo_value(const char *text, const char *key)

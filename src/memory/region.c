@@ -47,28 +47,6 @@ static np_status check_enums(const np_region_options *options)
     return NP_OK;
 }
 
-static np_status check_node(const np_topology *topology, const np_region_options *options,
-                            size_t which)
-{
-    np_node_id node = options->nodes[which];
-    np_node_info info;
-    if (np_topology_node_index(topology, node) == NP_NODE_INDEX_NONE)
-        return npi_fail(NP_ERR_INVALID_NODE, "np_region_options.nodes[%zu]: no node %d", which,
-                        (int)node);
-    np_status status = np_topology_node_info(topology, node, &info);
-    if (status != NP_OK)
-        return status;
-    if (info.memory_bytes == 0)
-        return npi_fail(NP_ERR_INVALID_NODE, "np_region_options.nodes[%zu]: node %d has no memory",
-                        which, (int)node);
-    for (size_t i = 0; i < which; i++)
-        if (options->nodes[i] == node)
-            return npi_fail(NP_ERR_INVALID_ARGUMENT,
-                            "np_region_options.nodes[%zu]: node %d is given twice", which,
-                            (int)node);
-    return NP_OK;
-}
-
 static np_status check_nodes(const np_topology *topology, const np_region_options *options)
 {
     if (options->nodes == NULL && options->node_count != 0)
@@ -82,27 +60,8 @@ static np_status check_nodes(const np_topology *topology, const np_region_option
     if (options->policy == NP_MEMORY_PREFERRED && options->node_count == 0)
         return npi_fail(NP_ERR_INVALID_ARGUMENT,
                         "np_region_options.node_count is 0: the preferred policy needs a node");
-    for (size_t i = 0; i < options->node_count; i++) {
-        np_status status = check_node(topology, options, i);
-        if (status != NP_OK)
-            return status;
-    }
-    return NP_OK;
-}
-
-/* Every node on which this process may have memory. `out` has room for all nodes of the
- * topology. */
-static size_t choose_nodes(const np_topology *topology, np_node_id *out)
-{
-    size_t count = 0;
-    for (np_node_index i = 0; i < np_topology_node_count(topology); i++) {
-        np_node_info info;
-        np_node_id node = np_topology_node_id(topology, i);
-        if (np_topology_node_info(topology, node, &info) == NP_OK && info.memory_bytes != 0 &&
-            info.memory_allowed)
-            out[count++] = node;
-    }
-    return count;
+    return npi_memory_nodes_check(topology, "np_region_options.nodes", options->nodes,
+                                  options->node_count);
 }
 
 static size_t struct_bytes(size_t node_count)
@@ -122,7 +81,7 @@ static np_status describe_region(const np_topology *topology, size_t bytes,
 
     size_t count = 0;
     if (chosen)
-        count = choose_nodes(topology, region->nodes);
+        count = npi_memory_nodes(topology, region->nodes);
     for (size_t i = 0; i < options->node_count; i++)
         region->nodes[count++] = options->nodes[i];
     if (chosen && count == 0) {

@@ -1,6 +1,6 @@
 /*
- * memory/region_audit.c - asking the kernel where pages are. Any thread; moves and faults in
- * nothing.
+ * memory/region_audit.c - asking the kernel where pages are, of a region or of anything else. Any
+ * thread; moves and faults in nothing.
  */
 #include <errno.h>
 
@@ -11,7 +11,7 @@
 /* Pages per query: large enough to hide the call's cost, small enough for a worker's stack. */
 #define BATCH 512u
 
-static np_status query_failed(int error, const char *what, const void *address)
+np_status npi_pages_query_failed(int error, const char *what, const void *address)
 {
     np_status status = NP_ERR_SYSTEM;
     if (error == ENOSYS)
@@ -21,22 +21,12 @@ static np_status query_failed(int error, const char *what, const void *address)
     return npi_fail_errno(status, error, "move_pages", "%s %p", what, address);
 }
 
-static bool is_home(const np_region *region, np_node_id node)
-{
-    if (region->virtual_nodes || region->policy == NP_MEMORY_LOCAL)
-        return true;
-    for (size_t i = 0; i < region->node_count; i++)
-        if (region->nodes[i] == node)
-            return true;
-    return false;
-}
-
 /* Counts one answer and returns the node to report. */
-static np_node_id count_page(const np_region *region, int answer, np_region_audit *audit)
+static np_node_id count_page(int answer, bool is_home, np_region_audit *audit)
 {
     audit->pages++;
     if (answer >= 0) {
-        if (is_home(region, answer))
+        if (is_home)
             audit->home++;
         else
             audit->elsewhere++;
@@ -51,30 +41,51 @@ static np_node_id count_page(const np_region *region, int answer, np_region_audi
     return NP_NODE_ID_NONE;
 }
 
-int npi_region_audit(const np_region *region, np_region_audit *summary, np_node_id *page_nodes,
-                     size_t capacity)
+int npi_pages_audit(const char *data, size_t pages, size_t page_bytes, npi_home_fn is_home,
+                    const void *owner, np_region_audit *summary, np_node_id *page_nodes,
+                    size_t capacity)
 {
     np_region_audit audit = {0};
-    size_t pages = region->bytes / region->page_bytes;
     void *addresses[BATCH];
     int answers[BATCH];
     for (size_t first = 0; first < pages; first += BATCH) {
         size_t count = pages - first < BATCH ? pages - first : BATCH;
         for (size_t i = 0; i < count; i++) {
-            addresses[i] = region->data + (first + i) * region->page_bytes;
+            /* The kernel's interface takes pages without const; a query writes nothing to them. */
+            addresses[i] = (void *)(uintptr_t)(data + (first + i) * page_bytes);
             answers[i] = -EIO; /* an answer the kernel does not fill in counts as unknown */
         }
         int error = npi_os_page_nodes(addresses, count, answers);
         if (error != 0)
             return error;
         for (size_t i = 0; i < count; i++) {
-            np_node_id node = count_page(region, answers[i], &audit);
+            bool at_home = answers[i] >= 0 && is_home(owner, first + i, answers[i]);
+            np_node_id node = count_page(answers[i], at_home, &audit);
             if (page_nodes != NULL && first + i < capacity)
                 page_nodes[first + i] = node;
         }
     }
     *summary = audit;
     return 0;
+}
+
+static bool region_is_home(const void *owner, size_t page, np_node_id node)
+{
+    const np_region *region = owner;
+    (void)page; /* all pages of a region have the same home */
+    if (region->virtual_nodes || region->policy == NP_MEMORY_LOCAL)
+        return true;
+    for (size_t i = 0; i < region->node_count; i++)
+        if (region->nodes[i] == node)
+            return true;
+    return false;
+}
+
+int npi_region_audit(const np_region *region, np_region_audit *summary, np_node_id *page_nodes,
+                     size_t capacity)
+{
+    return npi_pages_audit(region->data, region->bytes / region->page_bytes, region->page_bytes,
+                           region_is_home, region, summary, page_nodes, capacity);
 }
 
 np_status np_region_audit_pages(const np_region *region, np_region_audit *summary,
@@ -84,7 +95,7 @@ np_status np_region_audit_pages(const np_region *region, np_region_audit *summar
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_audit_pages: %s is NULL",
                         region == NULL ? "region" : "summary");
     int error = npi_region_audit(region, summary, page_nodes, capacity);
-    return error == 0 ? NP_OK : query_failed(error, "region at", region->data);
+    return error == 0 ? NP_OK : npi_pages_query_failed(error, "region at", region->data);
 }
 
 np_status np_address_node(const void *address, np_node_id *out)
@@ -92,16 +103,15 @@ np_status np_address_node(const void *address, np_node_id *out)
     if (out == NULL)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_address_node: out is NULL");
     *out = NP_NODE_ID_NONE;
-    /* The kernel's interface takes pages without const; a query writes nothing to them. */
     void *page = (void *)(uintptr_t)address;
     int answer = -EIO;
     int error = npi_os_page_nodes(&page, 1, &answer);
     if (error != 0)
-        return query_failed(error, "address", address);
+        return npi_pages_query_failed(error, "address", address);
     if (answer == -ENOENT || answer == -EFAULT)
         return npi_fail(NP_ERR_NOT_FOUND, "address %p: no page is present", address);
     if (answer < 0)
-        return query_failed(-answer, "address", address);
+        return npi_pages_query_failed(-answer, "address", address);
     *out = answer;
     return NP_OK;
 }

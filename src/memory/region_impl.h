@@ -10,6 +10,8 @@
 
 #include <numaperf/region.h>
 
+#include "memory/place.h"
+
 struct np_region {
     char *data;
     size_t bytes; /* whole pages */
@@ -28,13 +30,6 @@ struct np_region {
  * is in force. The mapping stays the caller's either way.
  */
 np_status npi_region_place(np_region *region, const np_region_options *options);
-
-/*
- * How many bytes a mapping bound to `node` can still get, as a careful estimate: free pages, half
- * of what the kernel can drop at once, less its own reserve. False if the kernel does not say. Sets
- * no failure detail.
- */
-bool npi_node_memory_available(np_node_id node, uint64_t *bytes);
 
 /* np_region_audit_pages without its checks and without a failure detail; 0 or errno. */
 int npi_region_audit(const np_region *region, np_region_audit *summary, np_node_id *page_nodes,

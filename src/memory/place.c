@@ -1,0 +1,189 @@
+/*
+ * memory/place.c - see memory/place.h: making the kernel place a mapping, and judging the outcome.
+ */
+#include "memory/place.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/status.h"
+
+np_status npi_place_fall_short(npi_place *self, np_enforcement_level level, np_reason reason,
+                               int error, const char *call, const char *what)
+{
+    if (self->hard_mode == NP_HARD_MODE_STRICT) {
+        if (error == 0)
+            return npi_fail(NP_ERR_HARD_MODE, "%s: %s", self->name, what);
+        return npi_fail_errno(NP_ERR_HARD_MODE, error, call, "%s: %s", self->name, what);
+    }
+    if (level < self->reached.level)
+        self->reached = (np_enforcement){level, reason, error};
+    if (error == 0)
+        npi_diagnose(NP_SEVERITY_WARNING, "%s: %s", self->name, what);
+    else
+        npi_diagnose(NP_SEVERITY_WARNING, "%s: %s: %s: errno %d", self->name, what, call, error);
+    return NP_OK;
+}
+
+np_reason npi_place_reason(int error)
+{
+    switch (error) {
+    case EPERM:
+    case EACCES: return NP_REASON_NOT_PERMITTED;
+    case ENOSYS:
+    case EOPNOTSUPP: return NP_REASON_NOT_SUPPORTED;
+    case EINVAL: return NP_REASON_OUTSIDE_ALLOWED; /* mbind: none of the nodes may be used */
+    case ENOMEM: return NP_REASON_NO_MEMORY;
+    default: return NP_REASON_SYSTEM;
+    }
+}
+
+void npi_place_add_nodes(npi_text *text, const np_node_id *nodes, size_t count)
+{
+    if (count > 0)
+        npi_text_add(text, count == 1 ? " node " : " nodes ");
+    for (size_t i = 0; i < count; i++)
+        npi_text_add(text, i == 0 ? "%d" : ", %d", (int)nodes[i]);
+}
+
+/* --- policies ---------------------------------------------------------------------------- */
+
+np_status npi_place_look(npi_place *self, const np_node_id *nodes, size_t count, uint64_t bytes,
+                         bool *fits)
+{
+    *fits = true;
+    uint64_t available = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t there = 0;
+        if (!npi_node_memory_available(nodes[i], &there)) {
+            /* Soft mode binds all the same; that the memory is there was never promised. */
+            if (self->hard_mode == NP_HARD_MODE_SOFT)
+                return NP_OK;
+            return npi_place_fall_short(self, NP_ENFORCEMENT_NONE, NP_REASON_NOT_VERIFIED, 0, NULL,
+                                        "the free memory of the node cannot be read");
+        }
+        available = available > UINT64_MAX - there ? UINT64_MAX : available + there;
+    }
+    if (bytes <= available)
+        return NP_OK;
+
+    *fits = false;
+    char what[96];
+    npi_text text;
+    npi_text_begin(&text, what, sizeof what);
+    npi_text_add(&text, "only about ");
+    npi_text_add_bytes(&text, available);
+    npi_text_add(&text, " can be had there now");
+    return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_NO_MEMORY, 0, NULL,
+                                what);
+}
+
+np_status npi_place_check_allowed(npi_place *self, const np_node_id *nodes, size_t count)
+{
+    npi_node_set allowed;
+    int error = npi_os_allowed_nodes(&allowed);
+    if (error != 0)
+        return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_NOT_VERIFIED, error,
+                                    "get_mempolicy", "the allowed nodes cannot be read");
+    for (size_t i = 0; i < count; i++) {
+        if (npi_node_set_contains(&allowed, nodes[i]))
+            continue;
+        char what[96];
+        npi_text text;
+        npi_text_begin(&text, what, sizeof what);
+        npi_text_add(&text, "node %d is outside what this process may use", (int)nodes[i]);
+        return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_PARTIAL, 0, NULL,
+                                    what);
+    }
+    return NP_OK;
+}
+
+np_status npi_place_read_back(npi_place *self, const char *begin, size_t bytes,
+                              npi_os_policy policy, const npi_node_set *nodes)
+{
+    const char *const looks[] = {begin, begin + bytes - self->page_bytes};
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        npi_os_policy found = NPI_OS_POLICY_DEFAULT;
+        npi_node_set found_nodes;
+        int error = npi_os_memory_policy(looks[i], &found, &found_nodes);
+        if (error != 0)
+            return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_NOT_VERIFIED,
+                                        error, "get_mempolicy", "the policy cannot be read back");
+        bool has_nodes = found != NPI_OS_POLICY_LOCAL;
+        if (found != policy || (has_nodes && !npi_node_set_equal(&found_nodes, nodes)))
+            return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_PARTIAL, 0,
+                                        NULL,
+                                        "the kernel answers with another policy than was set");
+    }
+    return NP_OK;
+}
+
+/* --- pages ------------------------------------------------------------------------------- */
+
+static bool huge_pages_switched_off(void)
+{
+    char text[64];
+    return npi_os_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text,
+                            NULL) == 0 &&
+           strstr(text, "[never]") != NULL;
+}
+
+np_status npi_place_advise(npi_place *self, np_huge_pages huge_pages)
+{
+    int error = 0;
+    switch (huge_pages) {
+    case NP_HUGE_PAGES_DEFAULT: return NP_OK;
+    case NP_HUGE_PAGES_NEVER:
+        error = npi_os_advise(self->data, self->bytes, NPI_OS_ADVICE_NO_HUGE);
+        /* A kernel that does not know the advice has no huge pages to give. */
+        return error == 0 || error == EINVAL
+                   ? NP_OK
+                   : npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, npi_place_reason(error),
+                                          error, "madvise", "huge pages cannot be switched off");
+    case NP_HUGE_PAGES_TRANSPARENT: break;
+    }
+    error = npi_os_advise(self->data, self->bytes, NPI_OS_ADVICE_HUGE);
+    if (error == 0 && !huge_pages_switched_off())
+        return NP_OK;
+    return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_NOT_SUPPORTED, error,
+                                "madvise", "the system gives no transparent huge pages");
+}
+
+static void touch(npi_place *self)
+{
+    for (size_t offset = 0; offset < self->bytes; offset += self->page_bytes) {
+        volatile char *byte = self->data + offset;
+        *byte = 0;
+    }
+}
+
+np_status npi_place_populate(npi_place *self, np_prefault prefault)
+{
+    if (prefault == NP_PREFAULT_NONE)
+        return NP_OK;
+    /* The advice reports a shortage as a value where a touch would raise SIGBUS. */
+    int error = npi_os_advise(self->data, self->bytes, NPI_OS_ADVICE_POPULATE);
+    if (error == EINVAL || error == ENOSYS || error == EPERM) {
+        touch(self);
+        error = 0;
+    }
+    if (error != 0)
+        return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT,
+                                    error == ENOMEM || error == EFAULT ? NP_REASON_NO_MEMORY
+                                                                       : NP_REASON_SYSTEM,
+                                    error, "madvise", "not every page could be made present");
+    return NP_OK;
+}
+
+np_status npi_place_prove(npi_place *self, const np_region_audit *audit)
+{
+    if (audit->elsewhere == 0 && audit->not_present == 0)
+        return NP_OK;
+    char what[96];
+    npi_text text;
+    npi_text_begin(&text, what, sizeof what);
+    npi_text_add(&text, "%llu of %llu pages are elsewhere, %llu not present",
+                 (unsigned long long)audit->elsewhere, (unsigned long long)audit->pages,
+                 (unsigned long long)audit->not_present);
+    return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_PARTIAL, 0, NULL, what);
+}
