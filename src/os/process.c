@@ -30,10 +30,10 @@ static void in_child(void)
         then();
 }
 
-void npi_os_at_fork(void (*then)(void))
+void npi_os_at_fork(void (*in_child)(void))
 {
     /* Relaxed: a thread that forks an executor's process has learned of the executor. */
-    npi_store_relaxed(&at_fork, then);
+    npi_store_relaxed(&at_fork, in_child);
 }
 
 __attribute__((constructor)) static void watch_forks(void)
