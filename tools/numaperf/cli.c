@@ -16,18 +16,18 @@
 #define WITHOUT_TERMINAL 80u
 
 /* What was printed so far comes first, so that both streams on one terminal read in order. */
-static void begin_message(void)
+static void begin_message(const char *format, va_list arguments)
 {
     (void)fflush(stdout);
     (void)fputs("numaperf: ", stderr);
+    (void)vfprintf(stderr, format, arguments); /* NOLINT(clang-analyzer-valist.Uninitialized) */
 }
 
 void cli_error(const char *format, ...)
 {
-    begin_message();
     va_list arguments;
     va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
+    begin_message(format, arguments);
     va_end(arguments);
     (void)fputc('\n', stderr);
 }
@@ -35,10 +35,9 @@ void cli_error(const char *format, ...)
 void cli_library_error(np_status status, const char *format, ...)
 {
     const char *detail = np_error_detail();
-    begin_message();
     va_list arguments;
     va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
+    begin_message(format, arguments);
     va_end(arguments);
     (void)fprintf(stderr, ": %s\n", detail[0] != '\0' ? detail : np_status_text(status));
 }
@@ -52,10 +51,9 @@ static int print_hint(const char *command)
 
 int cli_usage_error(const char *command, const char *format, ...)
 {
-    begin_message();
     va_list arguments;
     va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
+    begin_message(format, arguments);
     va_end(arguments);
     (void)fputc('\n', stderr);
     return print_hint(command);
