@@ -20,7 +20,7 @@ static np_atomic(uint32_t) generation = 1;
 typedef void (*fork_fn)(void);
 static np_atomic(fork_fn) at_fork;
 
-static void in_child(void)
+static void renumber_child(void)
 {
     /* Relaxed: the child has no other thread yet. */
     uint32_t next = npi_load_relaxed(&generation) + 1u;
@@ -39,7 +39,7 @@ void npi_os_at_fork(void (*in_child)(void))
 __attribute__((constructor)) static void watch_forks(void)
 {
     /* Fails only when there is no memory at load time; then forked children go unnoticed. */
-    (void)npi_library_atfork(in_child);
+    (void)npi_library_atfork(renumber_child);
 }
 
 uint32_t npi_os_process_generation(void)
