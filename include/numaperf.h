@@ -5,6 +5,7 @@
 #define NUMAPERF_H
 
 #include <numaperf/affinity.h>
+#include <numaperf/array.h>
 #include <numaperf/channel.h>
 #include <numaperf/error.h>
 #include <numaperf/executor.h>

@@ -16,6 +16,7 @@ np_status npi_place_fall_short(npi_place *self, np_enforcement_level level, np_r
             return npi_fail(NP_ERR_HARD_MODE, "%s: %s", self->name, what);
         return npi_fail_errno(NP_ERR_HARD_MODE, error, call, "%s: %s", self->name, what);
     }
+    self->shortfalls++;
     if (level < self->reached.level)
         self->reached = (np_enforcement){level, reason, error};
     if (error == 0)

@@ -22,6 +22,7 @@ typedef struct npi_place {
     size_t bytes;      /* whole pages */
     size_t page_bytes; /* of the ordinary page */
     np_hard_mode hard_mode;
+    unsigned shortfalls;    /* how often a step fell short */
     np_enforcement reached; /* by all steps so far: the weakest, with the reason that came first */
     char name[192]; /* "region of 8192 bytes, bind to nodes 0, 2", for details and diagnostics */
 } npi_place;

@@ -155,6 +155,7 @@ void fault_release(fault_run *run)
     FAULT_NEED(np_group_destroy(run->group));
     np_channel_destroy(run->channel);
     np_region_destroy(run->region);
+    np_array_destroy(run->array);
     np_stats_destroy(run->stats);
     np_stats_destroy(run->older);
     np_leave_destroy(run->leave);
