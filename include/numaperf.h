@@ -11,6 +11,7 @@
 #include <numaperf/executor.h>
 #include <numaperf/fast.h>
 #include <numaperf/group.h>
+#include <numaperf/near.h>
 #include <numaperf/parallel.h>
 #include <numaperf/region.h>
 #include <numaperf/stats.h>

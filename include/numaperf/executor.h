@@ -251,6 +251,8 @@ typedef enum np_task_affinity {
     NP_AFFINITY_ANY            /* anywhere (under NP_STEAL_LOCAL_ONLY still only on its home) */
 } np_task_affinity;
 
+typedef struct np_data_range np_data_range; /* numaperf/near.h */
+
 typedef struct np_submit_options {
     size_t size;  /* sizeof(np_submit_options); NP_SUBMIT_OPTIONS fills it in */
     bool to_node; /* true: to `node`; false: near the caller */
@@ -258,6 +260,11 @@ typedef struct np_submit_options {
     np_task_affinity affinity;
     np_group *group;   /* may be NULL; counts the task until it ends */
     size_t copy_bytes; /* 0: pass the pointer; else copy that many bytes of the argument */
+    /* The task's data (numaperf/near.h), borrowed for the call: sends the task to the node that
+     * holds most of it, as np_submit_near(). With to_node it goes to `node` all the same, and its
+     * data is only remembered and counted. NULL with 0: none. */
+    const np_data_range *data;
+    size_t data_count;
 } np_submit_options;
 
 #ifndef __cplusplus
@@ -266,7 +273,8 @@ typedef struct np_submit_options {
 #endif
 
 /* The general form. `options` NULL: as np_submit(). Errors also: NP_ERR_CANCELLED when the group is
- * already cancelled (not accepted). */
+ * already cancelled (not accepted), NP_ERR_INVALID_ARGUMENT for a data range that is NULL or wraps.
+ */
 NP_API NP_MUST_USE np_status np_submit_with(np_executor *executor, const np_submit_options *options,
                                             np_task_fn fn, void *argument);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "executor/near.h"
 
 /* --- which node --------------------------------------------------------------------------- */
 
@@ -59,6 +60,16 @@ static npi_node *near_caller(np_executor *executor, npi_worker *worker)
     if (worker != NULL)
         return worker->node;
     return executor->only_node != NULL ? executor->only_node : near_outsider(executor);
+}
+
+npi_node *npi_near_caller(np_executor *executor, npi_worker *worker)
+{
+    return near_caller(executor, worker);
+}
+
+npi_node *npi_nearest_with_workers(npi_node *node)
+{
+    return nearest_with_workers(node);
 }
 
 /* --- into a queue ------------------------------------------------------------------------- */
@@ -396,6 +407,21 @@ np_status np_submit_to_node(np_executor *executor, np_node_id id, np_task_fn fn,
     return put_plain(node, worker, fn, argument);
 }
 
+np_status np_submit_near(np_executor *executor, const void *address, size_t bytes, np_task_fn fn,
+                         void *argument)
+{
+    npi_worker *worker = NULL;
+    np_status status = enter(executor, fn, &worker);
+    if (status != NP_OK)
+        return status;
+    np_data_range range = {.address = address, .bytes = bytes};
+    npi_choice choice;
+    status = npi_near_choose(executor, worker, &range, 1, &choice);
+    if (status != NP_OK)
+        return status;
+    return put_plain(choice.home, worker, fn, argument);
+}
+
 static np_status check_options(const np_submit_options *given, np_submit_options *known)
 {
     *known = (np_submit_options){.size = sizeof *known};
@@ -411,6 +437,25 @@ static np_status check_options(const np_submit_options *given, np_submit_options
     if (known->copy_bytes > NP_ARGUMENT_COPY_MAX)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_submit_options.copy_bytes is %zu, at most %u",
                         known->copy_bytes, NP_ARGUMENT_COPY_MAX);
+    if (known->data == NULL && known->data_count != 0)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT,
+                        "np_submit_options.data is NULL but data_count is %zu", known->data_count);
+    return NP_OK;
+}
+
+/* Its home: the one asked for, or that of its data, or near the caller. */
+static np_status choose_home(np_executor *executor, npi_worker *worker,
+                             const np_submit_options *options, npi_node **home, npi_choice *choice)
+{
+    np_status status = NP_OK;
+    *choice = (npi_choice){.data = NULL};
+    if (options->data_count != 0)
+        status = npi_near_choose(executor, worker, options->data, options->data_count, choice);
+    if (status != NP_OK)
+        return status;
+    if (options->to_node)
+        return resolve(executor, options->node, home);
+    *home = choice->home != NULL ? choice->home : near_caller(executor, worker);
     return NP_OK;
 }
 
@@ -428,10 +473,8 @@ np_status np_submit_with(np_executor *executor, const np_submit_options *given, 
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "copy_bytes is %zu but the argument is NULL",
                         options.copy_bytes);
     npi_node *node = NULL;
-    if (options.to_node)
-        status = resolve(executor, options.node, &node);
-    else
-        node = near_caller(executor, worker);
+    npi_choice choice;
+    status = choose_home(executor, worker, &options, &node, &choice);
     if (status != NP_OK)
         return status;
     npi_task task = {.fn = fn, .argument = argument, .group = options.group};

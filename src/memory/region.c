@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "memory/directory.h"
 #include "memory/region_impl.h"
 #include "os/os.h"
 
@@ -122,6 +123,17 @@ static void free_struct(np_region *region)
     npi_free(region, struct_bytes(region->node_room));
 }
 
+/* Whether the node of all its pages follows from what was done. On a virtual topology the nodes are
+ * a convention, and the first one stands for the memory. */
+static bool lies_on_one_node(const np_region *region)
+{
+    if (region->virtual_nodes)
+        return region->policy == NP_MEMORY_PREFERRED ||
+               (region->policy == NP_MEMORY_BIND && region->node_count == 1);
+    return region->policy == NP_MEMORY_BIND && region->node_count == 1 &&
+           region->enforcement.level == NP_ENFORCEMENT_STRICT;
+}
+
 np_status np_region_create(const np_topology *topology, size_t bytes,
                            const np_region_options *options, np_region **out)
 {
@@ -158,6 +170,8 @@ np_status np_region_create(const np_topology *topology, size_t bytes,
         free_struct(region);
         return status;
     }
+    if (lies_on_one_node(region))
+        npi_directory_set(region->data, region->bytes, region->nodes[0], region->virtual_nodes);
     *out = region;
     return NP_OK;
 }
@@ -177,6 +191,7 @@ void np_region_destroy(np_region *region)
 {
     if (region == NULL)
         return;
+    npi_directory_set(region->data, region->bytes, NP_NODE_ID_NONE, false);
     (void)npi_os_unmap(region->data, region->bytes);
     free_struct(region);
 }

@@ -1,0 +1,30 @@
+/*
+ * executor/near.h - which node a task goes to because of its data. Between submit.c, which sends it
+ * there, and near.c, which decides.
+ */
+#ifndef NPI_EXECUTOR_NEAR_H
+#define NPI_EXECUTOR_NEAR_H
+
+#include <numaperf/near.h>
+
+#include "executor/executor.h"
+#include "memory/locate.h"
+
+typedef struct npi_choice {
+    npi_node *data; /* holds most of it; NULL: not known */
+    npi_node *home; /* the data's node, or the nearest with workers; near the caller if unknown */
+    uint64_t bytes; /* on the data's node */
+    uint64_t elsewhere; /* on other nodes of this machine */
+    uint64_t unknown;
+    uint32_t asked; /* system calls */
+} npi_choice;
+
+/* NP_ERR_INVALID_ARGUMENT: a range is NULL or wraps. `worker`: the caller's, or NULL. */
+np_status npi_near_choose(np_executor *executor, npi_worker *worker, const np_data_range *ranges,
+                          size_t count, npi_choice *out);
+
+/* submit.c: where np_submit() sends tasks; and the node with workers that serves another's data. */
+npi_node *npi_near_caller(np_executor *executor, npi_worker *worker);
+npi_node *npi_nearest_with_workers(npi_node *node);
+
+#endif
