@@ -14,6 +14,7 @@
 #include <numaperf/near.h>
 #include <numaperf/parallel.h>
 #include <numaperf/region.h>
+#include <numaperf/sharded.h>
 #include <numaperf/stats.h>
 #include <numaperf/topology.h>
 #include <numaperf/types.h>

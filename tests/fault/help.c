@@ -156,6 +156,8 @@ void fault_release(fault_run *run)
     np_channel_destroy(run->channel);
     np_region_destroy(run->region);
     np_array_destroy(run->array);
+    np_sharded_destroy(run->sharded);
+    np_sharded_counter_destroy(run->counter);
     np_stats_destroy(run->stats);
     np_stats_destroy(run->older);
     np_leave_destroy(run->leave);
