@@ -146,6 +146,24 @@ NP_API size_t np_array_node_elements(const np_array *array, np_node_id node);
  */
 NP_API NP_MUST_USE np_status np_array_audit(const np_array *array, np_region_audit *summary);
 
+/*
+ * Distributes the array anew, by options (NULL: every default) as for np_array_create(), of which
+ * prefault and huge_pages must be 0: pages that are there move, those that are not will come where
+ * they then belong. Contents, address and page size stay. The topology is of the same kind (virtual
+ * or not) as at creation and may be a newer one. `result` may be NULL; `moved` counts pages that
+ * were not on the node of their new part and are now. Takes about as long as copying those; other
+ * threads may read and write elements meanwhile and wait where a page is on its way, but must ask
+ * nothing.
+ *
+ * Soft: the new distribution counts, what could not be had is in the array's enforcement. Strict:
+ * every page that is present is on its node, or NP_ERR_HARD_MODE, the old distribution is in force
+ * again and the pages have been moved back as far as the kernel would. After any other error
+ * nothing has changed. Errors as np_array_create().
+ */
+NP_API NP_MUST_USE np_status np_array_redistribute(const np_topology *topology, np_array *array,
+                                                   const np_array_options *options,
+                                                   np_migration *result);
+
 NP_END_DECLS
 
 #endif

@@ -110,6 +110,17 @@ NP_API NP_MUST_USE np_status np_region_audit_pages(const np_region *region,
                                                    np_region_audit *summary, np_node_id *page_nodes,
                                                    size_t capacity);
 
+/* What became of the pages when memory was migrated; pages = home + stayed + not_present +
+ * unknown. */
+typedef struct np_migration {
+    uint64_t pages;
+    uint64_t home;        /* now on one of the new nodes */
+    uint64_t moved;       /* on another node than before */
+    uint64_t stayed;      /* present, and still not on one of the new nodes */
+    uint64_t not_present; /* will come by the new policy */
+    uint64_t unknown;     /* the kernel would not say */
+} np_migration;
+
 /* The node on which the page of any address lies now. NP_ERR_NOT_FOUND: not present. */
 NP_API NP_MUST_USE np_status np_address_node(const void *address, np_node_id *out);
 

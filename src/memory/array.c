@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "memory/array_impl.h"
+#include "memory/directory.h"
 #include "memory/place.h"
 #include "os/os.h"
 
@@ -171,6 +172,33 @@ static size_t part_page_bytes(np_huge_pages huge_pages)
     return huge != 0 ? huge : npi_os_page_size();
 }
 
+/* --- what others know of it -------------------------------------------------------------- */
+
+static npi_stretch known_part(const void *owner, size_t piece)
+{
+    const np_array *array = owner;
+    const npi_partition *partition = array->partition;
+    npi_part part = npi_partition_part(partition, piece);
+    size_t end = part.end_page == partition->pages ? array->bytes
+                                                   : part.end_page * partition->page_bytes;
+    return (npi_stretch){(uintptr_t)array->data + end, partition->nodes[part.owner]};
+}
+
+/* The array's pages lie where its partition says: whoever has only an address may rely on it,
+ * unless the kernel was too weak for a promise. On a virtual topology the nodes are a convention.
+ */
+static void make_known(const np_array *array)
+{
+    const npi_stretches parts = {array->partition->piece_count, known_part, array};
+    if (array->virtual_nodes || array->enforcement.level == NP_ENFORCEMENT_STRICT)
+        npi_directory_set_parts(array->data, array->bytes, &parts, array->virtual_nodes);
+}
+
+static void make_unknown(const np_array *array)
+{
+    npi_directory_set(array->data, array->bytes, NP_NODE_ID_NONE, array->virtual_nodes);
+}
+
 /* --- lifetime ---------------------------------------------------------------------------- */
 
 static np_status map_and_place(np_array *array, const np_array_options *options)
@@ -184,7 +212,7 @@ static np_status map_and_place(np_array *array, const np_array_options *options)
         return npi_fail_errno(NP_ERR_NO_MEMORY, error, "mmap", "array of %zu elements of %zu bytes",
                               partition->count, partition->element_bytes);
     array->data = memory;
-    np_status status = npi_array_place(array, partition, options, false);
+    np_status status = npi_array_place(array, options);
     if (status != NP_OK)
         (void)npi_os_unmap(array->data, array->bytes);
     return status;
@@ -216,7 +244,6 @@ np_status np_array_create(const np_topology *topology, size_t element_size, size
         return npi_fail_memory(sizeof *array, "an array");
     array->page_bytes = npi_os_page_size();
     array->virtual_nodes = np_topology_is_virtual(topology);
-    array->huge_pages = known.huge_pages;
     status = make_partition(topology, element_size, count, part_page_bytes(known.huge_pages),
                             &known, &array->partition);
     if (status == NP_OK)
@@ -225,14 +252,59 @@ np_status np_array_create(const np_topology *topology, size_t element_size, size
         free_struct(array);
         return status;
     }
+    make_known(array);
     *out = array;
     return NP_OK;
+}
+
+static np_status check_redistribution(const np_topology *topology, const np_array *array,
+                                      const np_array_options *options)
+{
+    if (np_topology_is_virtual(topology) != array->virtual_nodes)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT,
+                        "np_array_redistribute: the topology is %s, the array was not created on "
+                        "one that is",
+                        array->virtual_nodes ? "of this machine" : "virtual");
+    if (options->prefault != NP_PREFAULT_NONE || options->huge_pages != NP_HUGE_PAGES_DEFAULT)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT,
+                        "np_array_redistribute: np_array_options.%s must be 0",
+                        options->prefault != NP_PREFAULT_NONE ? "prefault" : "huge_pages");
+    return NP_OK;
+}
+
+np_status np_array_redistribute(const np_topology *topology, np_array *array,
+                                const np_array_options *options, np_migration *result)
+{
+    if (topology == NULL || array == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_array_redistribute: %s is NULL",
+                        topology == NULL ? "topology" : "array");
+    np_array_options known;
+    np_status status = read_options(topology, options, &known);
+    if (status == NP_OK)
+        status = check_redistribution(topology, array, &known);
+    if (status != NP_OK)
+        return status;
+
+    const npi_partition *old = array->partition;
+    npi_partition *partition = NULL;
+    status = make_partition(topology, old->element_bytes, old->count, old->page_bytes, &known,
+                            &partition);
+    if (status != NP_OK)
+        return status;
+    np_migration ignored;
+    make_unknown(array); /* before the first page moves */
+    status = npi_array_move(array, partition, known.hard_mode, result != NULL ? result : &ignored);
+    if (status != NP_OK)
+        npi_partition_free(partition);
+    make_known(array);
+    return status;
 }
 
 void np_array_destroy(np_array *array)
 {
     if (array == NULL)
         return;
+    make_unknown(array);
     (void)npi_os_unmap(array->data, array->bytes);
     free_struct(array);
 }

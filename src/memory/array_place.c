@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "base/alloc.h"
 #include "base/status.h"
 #include "memory/array_impl.h"
 #include "memory/place.h"
@@ -16,8 +17,8 @@
 typedef struct placing {
     const np_array *array;
     const npi_partition *partition;
-    const np_array_options *options;
-    bool move;
+    bool move; /* pages that are present go along; the array's partition is the old one */
+    const uint64_t *there;  /* of these, pages on each of the partition's nodes; NULL: none */
     bool fell_short;        /* a piece is not as it should be, which has been said */
     npi_node_set preferred; /* nodes that have too little memory to insist on them */
     npi_place place;
@@ -49,21 +50,17 @@ static void name_part(placing *self, size_t owner)
 
 /* --- policies ---------------------------------------------------------------------------- */
 
-/* What the part of this node grows by. What it has already need not be had again. */
+/* What a node must give for its part besides the pages of the array that it has already. */
 static uint64_t new_bytes(const placing *self, size_t owner)
 {
     uint64_t bytes = (uint64_t)self->partition->elements[owner] * self->partition->element_bytes;
-    uint64_t had = 0;
-    if (self->move)
-        had = (uint64_t)np_array_node_elements(self->array, self->partition->nodes[owner]) *
-              self->partition->element_bytes;
+    uint64_t had = self->there != NULL ? self->there[owner] * self->array->page_bytes : 0;
     return bytes > had ? bytes - had : 0;
 }
 
 static np_status look_at_free_memory(placing *self)
 {
     const npi_partition *partition = self->partition;
-    npi_node_set_clear(&self->preferred);
     for (size_t owner = 0; owner < partition->node_count; owner++) {
         uint64_t bytes = new_bytes(self, owner);
         if (bytes == 0)
@@ -127,69 +124,37 @@ static np_status place_piece(placing *self, size_t piece)
     return status;
 }
 
-/* --- the whole --------------------------------------------------------------------------- */
-
-/* The policies already guarantee the place of a bound page; this is the proof strict mode owes. */
-static np_status prove(placing *self)
+/* A huge page lies on one node: those that a cut goes through would follow the piece that moves
+ * last. In a fresh mapping there are none, and where the pieces are mappings already the kernel
+ * makes none across a cut. */
+static void split_huge_pages(const placing *self)
 {
-    if (self->options->hard_mode != NP_HARD_MODE_STRICT ||
-        self->options->prefault == NP_PREFAULT_NONE)
-        return NP_OK;
-    np_region_audit audit;
-    if (npi_array_audit(self->array, self->partition, &audit) != 0)
-        return NP_OK; /* where the kernel answers no such query, its policy is the word we have */
-    return npi_place_prove(&self->place, &audit);
+    size_t huge = npi_os_huge_page_size();
+    for (size_t piece = 1; piece < self->partition->piece_count && huge != 0; piece++) {
+        npi_part part = npi_partition_part(self->partition, piece);
+        char *cut = self->array->data + part.first_page * self->partition->page_bytes;
+        /* Where this fails the audit will tell. */
+        if ((uintptr_t)cut % huge != 0)
+            (void)npi_os_advise(cut, self->array->page_bytes, NPI_OS_ADVICE_SPLIT);
+    }
 }
 
 static np_status place_pieces(placing *self)
 {
-    np_status status = look_at_free_memory(self);
+    np_status status = NP_OK;
+    if (self->move)
+        split_huge_pages(self);
     for (size_t piece = 0; piece < self->partition->piece_count && status == NP_OK; piece++)
         status = place_piece(self, piece);
+    name_whole(self);
     return status;
 }
 
-np_status npi_array_place(np_array *array, const npi_partition *partition,
-                          const np_array_options *options, bool move)
-{
-    placing self = {.array = array,
-                    .partition = partition,
-                    .options = options,
-                    .move = move,
-                    .place = {.data = array->data,
-                              .bytes = array->bytes,
-                              .page_bytes = array->page_bytes,
-                              .hard_mode = options->hard_mode,
-                              .reached = {NP_ENFORCEMENT_STRICT, NP_REASON_NONE, 0}}};
-    name_whole(&self);
-    np_status status = NP_OK;
-    if (array->virtual_nodes)
-        status = npi_place_fall_short(&self.place, NP_ENFORCEMENT_NONE, NP_REASON_VIRTUAL_TOPOLOGY,
-                                      0, NULL, "the topology does not describe this machine");
-    else
-        status = place_pieces(&self);
-    name_whole(&self);
-    if (status == NP_OK)
-        status = npi_place_advise(&self.place, array->huge_pages);
-    if (status == NP_OK)
-        status = npi_place_populate(&self.place, options->prefault);
-    if (status == NP_OK)
-        status = prove(&self);
-    if (status == NP_OK)
-        array->enforcement = self.place.reached;
-    return status;
-}
-
-/* --- audit ------------------------------------------------------------------------------- */
-
-typedef struct audited {
-    const np_array *array;
-    const npi_partition *partition;
-} audited;
+/* --- where the pages are ----------------------------------------------------------------- */
 
 static bool is_home(const void *owner, size_t page, np_node_id node)
 {
-    const audited *self = owner;
+    const placing *self = owner;
     if (self->array->virtual_nodes)
         return true;
     const npi_partition *partition = self->partition;
@@ -198,11 +163,12 @@ static bool is_home(const void *owner, size_t page, np_node_id node)
     return partition->nodes[npi_partition_owner(partition, piece)] == node;
 }
 
-int npi_array_audit(const np_array *array, const npi_partition *partition, np_region_audit *summary)
+/* By the partition that is being placed. 0 or errno. */
+static int audit(const placing *self, np_region_audit *summary)
 {
-    const audited owner = {array, partition};
+    const np_array *array = self->array;
     return npi_pages_audit(array->data, array->bytes / array->page_bytes, array->page_bytes,
-                           is_home, &owner, summary, NULL, 0);
+                           is_home, self, summary, NULL, 0);
 }
 
 np_status np_array_audit(const np_array *array, np_region_audit *summary)
@@ -210,6 +176,157 @@ np_status np_array_audit(const np_array *array, np_region_audit *summary)
     if (array == NULL || summary == NULL)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_array_audit: %s is NULL",
                         array == NULL ? "array" : "summary");
-    int error = npi_array_audit(array, array->partition, summary);
+    const placing as_it_is = {.array = array, .partition = array->partition};
+    int error = audit(&as_it_is, summary);
     return error == 0 ? NP_OK : npi_pages_query_failed(error, "array at", array->data);
+}
+
+/* --- the whole --------------------------------------------------------------------------- */
+
+static void begin(placing *self, const np_array *array, const npi_partition *partition,
+                  np_hard_mode hard_mode)
+{
+    *self = (placing){.array = array,
+                      .partition = partition,
+                      .place = {.data = array->data,
+                                .bytes = array->bytes,
+                                .page_bytes = array->page_bytes,
+                                .hard_mode = hard_mode,
+                                .reached = {NP_ENFORCEMENT_STRICT, NP_REASON_NONE, 0}}};
+    name_whole(self);
+}
+
+static np_status fall_short_of_virtual(placing *self)
+{
+    return npi_place_fall_short(&self->place, NP_ENFORCEMENT_NONE, NP_REASON_VIRTUAL_TOPOLOGY, 0,
+                                NULL, "the topology does not describe this machine");
+}
+
+/* The policies already guarantee the place of a bound page; this is the proof strict mode owes. */
+static np_status prove(placing *self)
+{
+    np_region_audit summary;
+    if (self->place.hard_mode != NP_HARD_MODE_STRICT || audit(self, &summary) != 0)
+        return NP_OK; /* where the kernel answers no such query, its policy is the word we have */
+    return npi_place_prove(&self->place, &summary);
+}
+
+np_status npi_array_place(np_array *array, const np_array_options *options)
+{
+    placing self;
+    begin(&self, array, array->partition, options->hard_mode);
+    np_status status = NP_OK;
+    if (array->virtual_nodes) {
+        status = fall_short_of_virtual(&self);
+    } else {
+        status = look_at_free_memory(&self);
+        if (status == NP_OK)
+            status = place_pieces(&self);
+    }
+    if (status == NP_OK)
+        status = npi_place_advise(&self.place, options->huge_pages);
+    if (status == NP_OK)
+        status = npi_place_populate(&self.place, options->prefault);
+    if (status == NP_OK && options->prefault != NP_PREFAULT_NONE)
+        status = prove(&self);
+    array->enforcement = self.place.reached;
+    array->preferred = self.preferred;
+    return status;
+}
+
+/* --- another distribution ---------------------------------------------------------------- */
+
+/* As it was before, as far as the kernel would: that shows in what is left of the enforcement. */
+static void move_back(np_array *array)
+{
+    placing self;
+    begin(&self, array, array->partition, NP_HARD_MODE_SOFT);
+    self.move = true;
+    self.preferred = array->preferred;
+    (void)place_pieces(&self);
+    np_region_audit now;
+    if (audit(&self, &now) == 0) {
+        now.not_present = 0; /* those will come by the policy */
+        (void)npi_place_prove(&self.place, &now);
+    }
+    if (self.place.reached.level < array->enforcement.level)
+        array->enforcement = self.place.reached;
+}
+
+/* How many pages are at home now. A page that is there and is not, in strict mode, is one too many.
+ */
+static np_status count_moved(placing *self, uint64_t home_before, np_migration *result)
+{
+    np_region_audit now;
+    if (audit(self, &now) != 0) {
+        result->pages = result->unknown = self->array->bytes / self->array->page_bytes;
+        return NP_OK;
+    }
+    *result = (np_migration){.pages = now.pages,
+                             .home = now.home,
+                             .moved = now.home > home_before ? now.home - home_before : 0,
+                             .stayed = now.elsewhere,
+                             .not_present = now.not_present,
+                             .unknown = now.unknown};
+    now.not_present = 0;
+    return npi_place_prove(&self->place, &now);
+}
+
+typedef struct census {
+    const placing *placing;
+    uint64_t *there;
+} census;
+
+/* Counts for each node of the partition the pages that it has already. */
+static bool count_there(const void *owner, size_t page, np_node_id node)
+{
+    const census *self = owner;
+    const npi_partition *partition = self->placing->partition;
+    for (size_t i = 0; i < partition->node_count; i++)
+        if (partition->nodes[i] == node)
+            self->there[i]++;
+    return is_home(self->placing, page, node);
+}
+
+static np_status move_pieces(placing *self, np_array *array, uint64_t *there, np_migration *result)
+{
+    const census counting = {self, there};
+    np_region_audit before;
+    if (npi_pages_audit(array->data, array->bytes / array->page_bytes, array->page_bytes,
+                        count_there, &counting, &before, NULL, 0) != 0)
+        before.home = UINT64_MAX; /* none is counted as moved */
+    self->there = there;
+    np_status status = array->virtual_nodes ? fall_short_of_virtual(self)
+                                            : look_at_free_memory(self);
+    if (status != NP_OK)
+        return status;
+    if (!array->virtual_nodes)
+        status = place_pieces(self);
+    if (status == NP_OK)
+        status = count_moved(self, before.home, result);
+    if (status != NP_OK)
+        move_back(array);
+    return status;
+}
+
+np_status npi_array_move(np_array *array, npi_partition *partition, np_hard_mode hard_mode,
+                         np_migration *result)
+{
+    uint64_t *there = npi_alloc_array(partition->node_count, sizeof *there, 0);
+    if (there == NULL)
+        return npi_fail_memory(partition->node_count * sizeof *there, "the nodes of an array");
+    placing self;
+    begin(&self, array, partition, hard_mode);
+    self.move = true;
+    np_migration counted = {0};
+    np_status status = move_pieces(&self, array, there, &counted);
+    npi_free_array(there, partition->node_count, sizeof *there);
+    if (status != NP_OK)
+        return status;
+    npi_partition_free(array->partition);
+    array->partition = partition;
+    array->preferred = self.preferred;
+    array->enforcement = self.place.reached;
+    *result = counted;
+    return NP_OK;
 }

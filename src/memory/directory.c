@@ -135,24 +135,34 @@ static void append(table *to, size_t *count, plain_entry what)
     npi_store_release(&e->place, what.place);
 }
 
-void npi_directory_set(const void *address, size_t bytes, np_node_id node, bool is_virtual)
+static void append_parts(table *to, size_t *count, uintptr_t begin, const npi_stretches *parts,
+                         bool is_virtual)
 {
-    plain_entry change = {.begin = (uintptr_t)address, .end = (uintptr_t)address + bytes};
+    for (size_t i = 0; i < parts->count; i++) {
+        npi_stretch part = parts->part(parts->owner, i);
+        plain_entry what = {.begin = begin, .end = part.end};
+        what.place = (uint64_t)part.node * 2 + (is_virtual ? 1 : 0);
+        append(to, count, what);
+        begin = part.end;
+    }
+}
+
+void npi_directory_set_parts(const void *address, size_t bytes, const npi_stretches *parts,
+                             bool is_virtual)
+{
+    const plain_entry change = {.begin = (uintptr_t)address, .end = (uintptr_t)address + bytes};
     NPI_INVARIANT(change.end >= change.begin);
     if (bytes == 0)
         return;
-    bool is_known = node != NP_NODE_ID_NONE;
-    if (is_known)
-        change.place = (uint64_t)node * 2 + (is_virtual ? 1 : 0);
     lock();
     /* Relaxed: only writers change it, and the lock has ordered them. */
     uint64_t number = npi_load_relaxed(&version);
     table *from = table_of(number);
     size_t before = npi_load_relaxed(&from->count);
-    /* One may be cut in two, and one comes in. */
-    table *to = grown(number + 1, before + 2);
+    /* One may be cut in two, and the parts come in. */
+    table *to = grown(number + 1, before + 1 + parts->count);
     size_t count = 0;
-    bool is_placed = !is_known;
+    bool is_placed = false;
     for (size_t i = 0; i < before; i++) {
         entry *e = &from->entries[i];
         plain_entry old = {npi_load_relaxed(&e->begin), npi_load_relaxed(&e->end),
@@ -162,7 +172,7 @@ void npi_directory_set(const void *address, size_t bytes, np_node_id node, bool 
             left.end = change.begin;
         append(to, &count, left);
         if (!is_placed && old.end > change.begin) {
-            append(to, &count, change);
+            append_parts(to, &count, (uintptr_t)address, parts, is_virtual);
             is_placed = true;
         }
         if (old.begin < change.end)
@@ -170,12 +180,25 @@ void npi_directory_set(const void *address, size_t bytes, np_node_id node, bool 
         append(to, &count, old);
     }
     if (!is_placed)
-        append(to, &count, change);
+        append_parts(to, &count, (uintptr_t)address, parts, is_virtual);
     npi_store_release(&to->count, count); /* as in append */
     /* Release: pairs with the acquire in npi_directory_find; the table is whole. */
     npi_store_release(&version, number + 1);
     unlock();
     npi_range_cache_forget((uintptr_t)address, bytes);
+}
+
+static npi_stretch the_only_part(const void *owner, size_t which)
+{
+    (void)which;
+    return *(const npi_stretch *)owner;
+}
+
+void npi_directory_set(const void *address, size_t bytes, np_node_id node, bool is_virtual)
+{
+    const npi_stretch whole = {(uintptr_t)address + bytes, node};
+    const npi_stretches parts = {node != NP_NODE_ID_NONE ? 1 : 0, the_only_part, &whole};
+    npi_directory_set_parts(address, bytes, &parts, is_virtual);
 }
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -199,7 +222,7 @@ static size_t search(const table *in, size_t count, uint64_t address)
 npi_stretch npi_directory_find(uintptr_t address, uintptr_t end, bool is_virtual)
 {
     for (;;) {
-        /* Acquire: pairs with the release in npi_directory_set; the table of that version. */
+        /* Acquire: pairs with the release in npi_directory_set_parts; the table of that version. */
         uint64_t number = npi_load_acquire(&version);
         table *in = table_of(number);
         /* Acquire, for all that is read of a table: pairs with the releases in append. Who reads

@@ -40,6 +40,17 @@ typedef struct npi_stretch {
     np_node_id node; /* NP_NODE_ID_NONE: the directory does not know */
 } npi_stretch;
 
+/* The same for a range that lies on several nodes, in one step: `count` stretches, each from where
+ * the one before it ended, together the range; part(owner, i) tells them. */
+typedef struct npi_stretches {
+    size_t count;
+    npi_stretch (*part)(const void *owner, size_t which);
+    const void *owner;
+} npi_stretches;
+
+void npi_directory_set_parts(const void *address, size_t bytes, const npi_stretches *parts,
+                             bool is_virtual);
+
 /* What is known at `address`, and how far that holds, at most up to `end` (above address). */
 npi_stretch npi_directory_find(uintptr_t address, uintptr_t end, bool is_virtual);
 

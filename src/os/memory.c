@@ -24,6 +24,9 @@ enum {
     KERNEL_MPOL_F_MEMS_ALLOWED = 4
 };
 
+#if !defined(MADV_COLD)
+#define MADV_COLD 20
+#endif
 #if !defined(MADV_POPULATE_WRITE)
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -85,6 +88,8 @@ int npi_os_advise(void *memory, size_t bytes, npi_os_advice advice)
     case NPI_OS_ADVICE_HUGE: kernel_advice = MADV_HUGEPAGE; break;
     case NPI_OS_ADVICE_NO_HUGE: kernel_advice = MADV_NOHUGEPAGE; break;
     case NPI_OS_ADVICE_DISCARD: kernel_advice = MADV_DONTNEED; break;
+    /* The kernel splits a huge page that is to be cold only in part. */
+    case NPI_OS_ADVICE_SPLIT: kernel_advice = MADV_COLD; break;
     case NPI_OS_ADVICE_POPULATE: kernel_advice = MADV_POPULATE_WRITE; break;
     }
     int error;

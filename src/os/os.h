@@ -153,7 +153,9 @@ typedef enum npi_os_advice {
     NPI_OS_ADVICE_HUGE = 0, /* transparent huge pages wanted */
     NPI_OS_ADVICE_NO_HUGE,  /* not wanted */
     NPI_OS_ADVICE_DISCARD,  /* give the pages back, keep the addresses; they read as zero */
-    NPI_OS_ADVICE_POPULATE  /* fault every page in for writing; EINVAL before Linux 5.14 */
+    NPI_OS_ADVICE_SPLIT,   /* a huge page of which this is a part becomes ordinary ones (since Linux
+                              5.4, and by the way, so look whether it worked) */
+    NPI_OS_ADVICE_POPULATE /* fault every page in for writing; EINVAL before Linux 5.14 */
 } npi_os_advice;
 
 size_t npi_os_page_size(void);

@@ -123,6 +123,50 @@ static void audit(fault_run *run)
         FAULT_CHECK(summary.pages == 600);
 }
 
+/* From one piece to as many as there are blocks, where the nodes allow. */
+static void redistribute(fault_run *run, np_hard_mode mode)
+{
+    np_array_options options;
+    np_array_options_init(&options);
+    options.distribution = NP_DISTRIBUTION_CYCLIC;
+    options.block = 50; /* few pieces: the directory of the process keeps what it has grown to */
+    options.hard_mode = mode;
+    memset(np_array_data(run->array), 5, (size_t)600 * 4096);
+    run->expected = np_array_piece_count(run->array);
+    FAULT_CALL(run, np_array_redistribute(run->topology, run->array, &options, NULL));
+}
+
+static void redistribute_soft(fault_run *run)
+{
+    redistribute(run, NP_HARD_MODE_SOFT);
+}
+
+static void redistribute_strict(fault_run *run)
+{
+    redistribute(run, NP_HARD_MODE_STRICT);
+}
+
+static void check_redistributed(fault_run *run, bool fired)
+{
+    bool done = run->status == NP_OK;
+    FAULT_CHECK(np_array_distribution(run->array) ==
+                (done ? NP_DISTRIBUTION_CYCLIC : NP_DISTRIBUTION_BLOCK));
+    FAULT_CHECK(done || np_array_piece_count(run->array) == run->expected);
+    np_enforcement got = np_array_enforcement(run->array);
+    FAULT_CHECK(got.level == NP_ENFORCEMENT_STRICT || got.reason != NP_REASON_NONE);
+    FAULT_CHECK(got.level == NP_ENFORCEMENT_STRICT || fired ||
+                np_topology_is_virtual(run->topology));
+    const char *bytes = np_array_data(run->array);
+    for (size_t i = 0; i < (size_t)600 * 4096; i += 1000)
+        FAULT_CHECK(bytes[i] == 5);
+}
+
+static void prepare_virtual_array(fault_run *run)
+{
+    fault_make_topology(run, TWO_NODES);
+    FAULT_NEED(np_array_create(run->topology, 4096, 600, NULL, &run->array));
+}
+
 /* --- what cannot fail -------------------------------------------------------------------- */
 
 static np_array_options options_made;
@@ -176,6 +220,13 @@ QUESTIONS(DEFINE)
         .thing = "free memory"                                                          \
     }
 
+#define REDISTRIBUTE(name, before)                                                            \
+    {                                                                                         \
+        .function = "np_array_redistribute", .variant = #name "_" #before, .prepare = before, \
+        .call = redistribute_##name, .check = check_redistributed,                            \
+        .allowed = {NP_ERR_NO_MEMORY, NP_ERR_HARD_MODE}, .thing = "free memory"               \
+    }
+
 static const fault_case cases[] = {
     CREATE(block_soft, prepare),
     CREATE(block_strict, prepare),
@@ -186,6 +237,9 @@ static const fault_case cases[] = {
     CREATE(cyclic, prepare_virtual),
     CREATE(weighted, prepare_virtual),
     CREATE(custom, prepare_virtual),
+    REDISTRIBUTE(soft, prepare_array),
+    REDISTRIBUTE(strict, prepare_array),
+    REDISTRIBUTE(soft, prepare_virtual_array),
     {.function = "np_array_destroy", .variant = "", .prepare = prepare_array, .call = destroy},
     {.function = "np_array_audit",
      .variant = "",
