@@ -36,7 +36,22 @@ NP_BEGIN_DECLS
     X(NP_COUNTER_WAKES, "wakes", "times it woke another worker")                                 \
     X(NP_COUNTER_BLOCKED, "blocked", "times a spare worker stepped in for it")                   \
     X(NP_COUNTER_DISPLACED, "displaced", "tasks whose node had no usable CPU, run elsewhere")    \
-    X(NP_COUNTER_REBOUND, "rebound", "times a refresh bound its thread anew")
+    X(NP_COUNTER_REBOUND, "rebound", "times a refresh bound its thread anew")                    \
+    NP_COUNTER_DATA_MAP(X)
+
+/* About the data of tasks (numaperf/near.h); all but the first, and data_calls, in bytes. */
+#define NP_COUNTER_DATA_MAP(X)                                                                \
+    X(NP_COUNTER_DATA_TASKS, "data_tasks", "tasks run whose data's node was known")           \
+    X(NP_COUNTER_DATA_LOCAL, "data_local", "their bytes on the node that ran them")           \
+    X(NP_COUNTER_DATA_BACKLOG, "data_backlog", "afar: left home because of backlog")          \
+    X(NP_COUNTER_DATA_AGE, "data_age", "afar: left home because its queue did not move")      \
+    X(NP_COUNTER_DATA_ANY, "data_any", "afar: left home because it may run anywhere")         \
+    X(NP_COUNTER_DATA_DISPLACED, "data_displaced", "afar: the data's node had no usable CPU") \
+    X(NP_COUNTER_DATA_NO_WORKER, "data_no_worker", "afar: no worker on the data's node")      \
+    X(NP_COUNTER_DATA_SENT, "data_sent", "afar: sent to another node than its data's")        \
+    X(NP_COUNTER_DATA_SPREAD, "data_spread", "of submitted tasks, on further nodes")          \
+    X(NP_COUNTER_DATA_UNKNOWN, "data_unknown", "of submitted tasks, where nobody knows")      \
+    X(NP_COUNTER_DATA_CALLS, "data_calls", "system calls that asked where data lies")
 
 typedef enum np_counter {
 #define NP_COUNTER_ENUMERATOR(name, key, text) name,
@@ -80,6 +95,22 @@ NP_API uint64_t np_stats_node(const np_stats *stats, np_node_id node, np_counter
 
 /* Tasks whose home is `home` and that ran on `ran`; 0 for unknown nodes. */
 NP_API uint64_t np_stats_matrix(const np_stats *stats, np_node_id home, np_node_id ran);
+
+/* Tasks, and bytes of their data. */
+typedef struct np_data_sum {
+    uint64_t tasks;
+    uint64_t bytes;
+} np_data_sum;
+
+/*
+ * Tasks whose home is `home`, that ran on `ran`, and whose data lies on `data`, the node that holds
+ * most of it; and its bytes there, each task's rounded by less than 0.05 % (whole pages seldom need
+ * it). NP_NODE_ID_NONE stands for all nodes. Zeros for unknown nodes.
+ */
+NP_API np_data_sum np_stats_data(const np_stats *stats, np_node_id home, np_node_id ran,
+                                 np_node_id data);
+/* Share of those bytes that lay on the node that ran the task, 0 .. 1; -1 when there are none. */
+NP_API double np_stats_data_locality(const np_stats *stats);
 
 /* Nodes of the snapshot in ascending id order; like np_executor_nodes(). */
 NP_API size_t np_stats_nodes(const np_stats *stats, np_node_id *out, size_t capacity);

@@ -31,6 +31,8 @@ static np_status build_seat(npi_node *node, const npi_node_plan *plan, uint32_t 
     npi_queue_init(&worker->queue, &node->arena, &node->pool, 0);
     worker->counters.ran_from = row;
     worker->counters.exiled = exiled;
+    worker->data.nodes = executor->node_count;
+    worker->data.arena = &node->arena;
     worker->executor = executor;
     worker->node = node;
     worker->seat = seat;

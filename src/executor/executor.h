@@ -51,6 +51,8 @@ typedef struct npi_gate_memory {
  */
 enum { NPI_NODE_HERE = 0, NPI_NODE_GONE, NPI_NODE_ENDING, NPI_NODE_STOPPING };
 
+#define NPI_OUTSIDE_DATA 3u
+
 struct npi_node {
     npi_inbox inbox;
     npi_sleepers sleepers;
@@ -93,7 +95,8 @@ struct npi_node {
 
     /* Counted by threads that are not workers (read-modify-write; a slow path). */
     np_atomic(uint64_t) outside_discarded;
-    np_atomic(uint64_t) rebound; /* its workers' threads by refreshes */
+    np_atomic(uint64_t) outside_data[NPI_OUTSIDE_DATA]; /* NP_COUNTER_DATA_SPREAD and the next */
+    np_atomic(uint64_t) rebound;                        /* its workers' threads by refreshes */
 };
 
 /* --- what the watchdog knows: watchdog.c ---------------------------------------------------- */
@@ -196,9 +199,10 @@ struct np_worker {
     uint32_t seat_cursor;
     npi_prey prey;
     uint32_t blocking_depth;
-    bool deque_local;  /* the deque's local bit */
-    uintptr_t deep;    /* below these addresses its stack is half full, */
-    uintptr_t deepest; /* ... all but full (npi_worker_help) */
+    np_counter left_because; /* why the task that it last took from another node had left it */
+    bool deque_local;        /* the deque's local bit */
+    uintptr_t deep;          /* below these addresses its stack is half full, */
+    uintptr_t deepest;       /* ... all but full (npi_worker_help) */
     npi_random random;
     npi_loop_memory loops;
     npi_counters counters;
@@ -229,6 +233,7 @@ struct np_worker {
     bool away; /* inside np_blocking_begin .. end; by the node's seat_lock */
 
     npi_watched watched;
+    npi_data_rows data; /* what it ran, by where the data lay */
 
     /* By the thread at start, and then by change_lock. */
     np_enforcement binding;

@@ -277,7 +277,9 @@ static npi_found count_away(npi_worker *worker, npi_node *home, np_tier tier, np
 {
     if (from_lane)
         npi_count(&worker->counters, (np_counter)(NP_COUNTER_STOLEN_CACHE + (int)tier), 1);
-    npi_count(&worker->counters, npi_node_is_gone(home) ? NP_COUNTER_DISPLACED : reason, 1);
+    np_counter because = npi_node_is_gone(home) ? NP_COUNTER_DISPLACED : reason;
+    npi_count(&worker->counters, because, 1);
+    worker->left_because = because;
     /* Relaxed: for the gate's estimate of what the home takes itself, in the signature's unit. */
     if (gated)
         npi_fetch_add_relaxed(&home->taken_away, (uint64_t)npi_task_cells(task));

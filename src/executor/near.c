@@ -86,6 +86,52 @@ np_status npi_near_choose(np_executor *executor, npi_worker *worker, const np_da
     return NP_OK;
 }
 
+/* --- counting -------------------------------------------------------------------------------- */
+
+void npi_near_sent(npi_node *home, npi_worker *worker, const npi_choice *choice)
+{
+    const uint64_t amounts[] = {choice->elsewhere, choice->unknown, choice->asked};
+    _Static_assert(sizeof amounts / sizeof amounts[0] == NPI_OUTSIDE_DATA, "one for each");
+    _Static_assert(NP_COUNTER_DATA_CALLS - NP_COUNTER_DATA_SPREAD == 2, "in this order");
+    for (unsigned i = 0; i < NPI_OUTSIDE_DATA; i++) {
+        if (amounts[i] == 0)
+            continue;
+        if (worker != NULL)
+            npi_count(&worker->counters, (np_counter)((int)NP_COUNTER_DATA_SPREAD + (int)i),
+                      amounts[i]);
+        else /* Relaxed: a counter publishes nothing but itself. */
+            npi_fetch_add_relaxed(&home->outside_data[i], amounts[i]);
+    }
+}
+
+/* Why the worker is not where the task's data is. What would have kept it away from there even at
+ * home comes first. */
+static np_counter why_afar(const npi_worker *worker, uint64_t meta, np_node_index ran)
+{
+    np_node_index home = npi_meta_home(meta);
+    np_node_index data = npi_meta_data_node(meta);
+    if (home != data)
+        return worker->executor->nodes[data]->regular == 0 ? NP_COUNTER_DATA_NO_WORKER
+                                                           : NP_COUNTER_DATA_SENT;
+    if (ran != worker->node->index) /* its own node is gone */
+        return NP_COUNTER_DATA_DISPLACED;
+    np_counter because = worker->left_because; /* find.c: count_away */
+    return because == NP_COUNTER_AWAY_BACKLOG ? NP_COUNTER_DATA_BACKLOG
+           : because == NP_COUNTER_AWAY_AGE   ? NP_COUNTER_DATA_AGE
+           : because == NP_COUNTER_AWAY_ANY   ? NP_COUNTER_DATA_ANY
+                                              : NP_COUNTER_DATA_DISPLACED;
+}
+
+void npi_near_ran(npi_worker *worker, uint64_t meta, np_node_index ran)
+{
+    np_node_index data = npi_meta_data_node(meta);
+    uint64_t bytes = npi_meta_data_bytes(meta);
+    npi_count(&worker->counters, NP_COUNTER_DATA_TASKS, 1);
+    npi_count(&worker->counters, ran == data ? NP_COUNTER_DATA_LOCAL : why_afar(worker, meta, ran),
+              bytes);
+    npi_data_count(&worker->data, npi_meta_home(meta), ran, data, bytes);
+}
+
 /* --- the public calls ------------------------------------------------------------------------ */
 
 np_status np_data_locate(np_executor *executor, const np_data_range *ranges, size_t count,

@@ -23,6 +23,18 @@ typedef struct npi_choice {
 np_status npi_near_choose(np_executor *executor, npi_worker *worker, const np_data_range *ranges,
                           size_t count, npi_choice *out);
 
+/* What is added to the meta of its tasks. */
+static inline uint64_t npi_choice_meta(const npi_choice *choice)
+{
+    return choice->data != NULL ? npi_meta_data(choice->data->index, choice->bytes) : 0;
+}
+
+/* A task with this choice was accepted for `home`, submitted by the worker (NULL: outside). */
+void npi_near_sent(npi_node *home, npi_worker *worker, const npi_choice *choice);
+
+/* A task with data (npi_meta_has_data) that the worker has taken is about to run on node `ran`. */
+void npi_near_ran(npi_worker *worker, uint64_t meta, np_node_index ran);
+
 /* submit.c: where np_submit() sends tasks; and the node with workers that serves another's data. */
 npi_node *npi_near_caller(np_executor *executor, npi_worker *worker);
 npi_node *npi_nearest_with_workers(npi_node *node);

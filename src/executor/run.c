@@ -3,6 +3,7 @@
  * leftovers are joined, counters written, the group told. Nothing here looks for work.
  */
 #include "executor/group_internal.h"
+#include "executor/near.h"
 
 /* What a body finds and leaves behind. */
 typedef struct outer {
@@ -197,6 +198,8 @@ static inline __attribute__((always_inline)) void run_now(npi_worker *worker, np
                   frame.home == worker->node->index;
     /* Relaxed: a number to count by. */
     uint32_t place = exiled ? npi_load_relaxed(&worker->node->place) : 0;
+    if (__builtin_expect(npi_meta_has_data(task->meta), 0))
+        npi_near_ran(worker, task->meta, exiled ? place : worker->node->index);
     if (watched)
         npi_watch_enter(worker, (uintptr_t)task->fn, &beneath);
     if (__builtin_expect(worker->frame == NULL && !frame.strict, 1))

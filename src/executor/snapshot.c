@@ -14,6 +14,8 @@ static void fill_node(np_stats *stats, npi_node *node)
     out->outside[NP_COUNTER_DISCARDED] = npi_load_relaxed(&node->outside_discarded);
     out->outside[NP_COUNTER_WAKES] = npi_load_relaxed(&node->sleepers.outside_wakes);
     out->outside[NP_COUNTER_REBOUND] = npi_load_relaxed(&node->rebound);
+    for (int c = NP_COUNTER_DATA_SPREAD; c <= NP_COUNTER_DATA_CALLS; c++)
+        out->outside[c] = npi_load_relaxed(&node->outside_data[c - NP_COUNTER_DATA_SPREAD]);
     out->gone = npi_node_is_gone(node);
     out->place = node->executor->nodes[npi_load_relaxed(&node->place)]->id;
 }
@@ -45,6 +47,11 @@ np_status np_stats_snapshot(const np_executor *given, np_stats **out)
         npi_stats_set_worker(stats, i, worker->node->index, worker->kind,
                              (npi_worker_state)npi_load_relaxed(&worker->activity),
                              &worker->counters);
+        status = npi_stats_add_data(stats, &worker->data);
+        if (status != NP_OK) {
+            np_stats_destroy(stats);
+            return status;
+        }
     }
     for (uint32_t i = 0; i < executor->node_count; i++) {
         fill_node(stats, executor->nodes[i]);

@@ -229,12 +229,13 @@ static inline bool needs_room(const npi_node *node, const npi_worker *worker, np
 
 static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind, npi_task *task);
 
-/* A plain task that prefers its home. */
-static inline np_status put_plain(npi_node *node, npi_worker *worker, np_task_fn fn, void *argument)
+/* A plain task that prefers its home; `data` is what its meta says of that (npi_choice_meta). */
+static inline np_status put_plain(npi_node *node, npi_worker *worker, uint64_t data, np_task_fn fn,
+                                  void *argument)
 {
+    const uint64_t meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0) | data;
     if (needs_room(node, worker, NP_AFFINITY_PREFERRED)) {
-        npi_task task = {.fn = fn, .argument = argument};
-        task.meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
+        npi_task task = {.fn = fn, .argument = argument, .meta = meta};
         return put(node, worker, NP_AFFINITY_PREFERRED, &task);
     }
     way to;
@@ -249,7 +250,7 @@ static inline np_status put_plain(npi_node *node, npi_worker *worker, np_task_fn
         return cannot_grow(node);
     }
     npi_prefetch_write(cell + NPI_QUEUE_AHEAD);
-    npi_cell_store(cell, fn, argument, NULL, npi_meta(node->index, NP_AFFINITY_PREFERRED, 0));
+    npi_cell_store(cell, fn, argument, NULL, meta);
     npi_queue_publish(queue, 1, 1);
     end(&to, node, NP_AFFINITY_PREFERRED, 1);
     return NP_OK;
@@ -392,7 +393,7 @@ np_status np_submit(np_executor *executor, np_task_fn fn, void *argument)
     np_status status = enter(executor, fn, &worker);
     if (status != NP_OK)
         return status;
-    return put_plain(near_caller(executor, worker), worker, fn, argument);
+    return put_plain(near_caller(executor, worker), worker, 0, fn, argument);
 }
 
 np_status np_submit_to_node(np_executor *executor, np_node_id id, np_task_fn fn, void *argument)
@@ -404,7 +405,7 @@ np_status np_submit_to_node(np_executor *executor, np_node_id id, np_task_fn fn,
         status = resolve(executor, id, &node);
     if (status != NP_OK)
         return status;
-    return put_plain(node, worker, fn, argument);
+    return put_plain(node, worker, 0, fn, argument);
 }
 
 np_status np_submit_near(np_executor *executor, const void *address, size_t bytes, np_task_fn fn,
@@ -419,7 +420,10 @@ np_status np_submit_near(np_executor *executor, const void *address, size_t byte
     status = npi_near_choose(executor, worker, &range, 1, &choice);
     if (status != NP_OK)
         return status;
-    return put_plain(choice.home, worker, fn, argument);
+    status = put_plain(choice.home, worker, npi_choice_meta(&choice), fn, argument);
+    if (status == NP_OK)
+        npi_near_sent(choice.home, worker, &choice);
+    return status;
 }
 
 static np_status check_options(const np_submit_options *given, np_submit_options *known)
@@ -437,26 +441,50 @@ static np_status check_options(const np_submit_options *given, np_submit_options
     if (known->copy_bytes > NP_ARGUMENT_COPY_MAX)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_submit_options.copy_bytes is %zu, at most %u",
                         known->copy_bytes, NP_ARGUMENT_COPY_MAX);
-    if (known->data == NULL && known->data_count != 0)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT,
-                        "np_submit_options.data is NULL but data_count is %zu", known->data_count);
     return NP_OK;
 }
 
-/* Its home: the one asked for, or that of its data, or near the caller. */
-static np_status choose_home(np_executor *executor, npi_worker *worker,
-                             const np_submit_options *options, npi_node **home, npi_choice *choice)
+/* The rest of a submit with options, once its home is known; `data` as for put_plain. */
+static inline __attribute__((always_inline)) np_status put_with(npi_node *node, npi_worker *worker,
+                                                                const np_submit_options *options,
+                                                                uint64_t data, np_task_fn fn,
+                                                                void *argument)
 {
-    np_status status = NP_OK;
-    *choice = (npi_choice){.data = NULL};
-    if (options->data_count != 0)
-        status = npi_near_choose(executor, worker, options->data, options->data_count, choice);
+    npi_task task = {.fn = fn, .argument = argument, .group = options->group};
+    task.meta = npi_meta(node->index, options->affinity, options->copy_bytes) | data;
+    if (options->copy_bytes != 0)
+        memcpy(task.copy, argument, options->copy_bytes);
+    if (options->group != NULL && !npi_group_begin(options->group, 1))
+        return npi_fail(NP_ERR_CANCELLED, "the group is cancelled");
+    np_status status = put(node, worker, options->affinity, &task);
+    if (status != NP_OK && options->group != NULL)
+        npi_group_undo(options->group, 1);
+    return status;
+}
+
+/* To its data, unless a node was asked for. */
+static __attribute__((noinline)) np_status submit_with_data(np_executor *executor,
+                                                            npi_worker *worker,
+                                                            const np_submit_options *options,
+                                                            np_task_fn fn, void *argument)
+{
+    if (options->data == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT,
+                        "np_submit_options.data is NULL but data_count is %zu",
+                        options->data_count);
+    npi_choice choice;
+    np_status status = npi_near_choose(executor, worker, options->data, options->data_count,
+                                       &choice);
     if (status != NP_OK)
         return status;
+    npi_node *node = choice.home;
     if (options->to_node)
-        return resolve(executor, options->node, home);
-    *home = choice->home != NULL ? choice->home : near_caller(executor, worker);
-    return NP_OK;
+        status = resolve(executor, options->node, &node);
+    if (status == NP_OK)
+        status = put_with(node, worker, options, npi_choice_meta(&choice), fn, argument);
+    if (status == NP_OK)
+        npi_near_sent(node, worker, &choice);
+    return status;
 }
 
 np_status np_submit_with(np_executor *executor, const np_submit_options *given, np_task_fn fn,
@@ -472,21 +500,16 @@ np_status np_submit_with(np_executor *executor, const np_submit_options *given, 
     if (options.copy_bytes != 0 && argument == NULL)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "copy_bytes is %zu but the argument is NULL",
                         options.copy_bytes);
+    if (__builtin_expect(options.data_count != 0, 0))
+        return submit_with_data(executor, worker, &options, fn, argument);
     npi_node *node = NULL;
-    npi_choice choice;
-    status = choose_home(executor, worker, &options, &node, &choice);
+    if (options.to_node)
+        status = resolve(executor, options.node, &node);
+    else
+        node = near_caller(executor, worker);
     if (status != NP_OK)
         return status;
-    npi_task task = {.fn = fn, .argument = argument, .group = options.group};
-    task.meta = npi_meta(node->index, options.affinity, options.copy_bytes);
-    if (options.copy_bytes != 0)
-        memcpy(task.copy, argument, options.copy_bytes);
-    if (options.group != NULL && !npi_group_begin(options.group, 1))
-        return npi_fail(NP_ERR_CANCELLED, "the group is cancelled");
-    status = put(node, worker, options.affinity, &task);
-    if (status != NP_OK && options.group != NULL)
-        npi_group_undo(options.group, 1);
-    return status;
+    return put_with(node, worker, &options, 0, fn, argument);
 }
 
 np_status np_submit_copy_to_node(np_executor *executor, np_node_id node, np_task_fn fn,

@@ -87,6 +87,7 @@ void np_stats_destroy(np_stats *stats)
         return;
     size_t nodes = stats->node_count;
     size_t workers = stats->worker_count;
+    npi_data_cube_free(&stats->data);
     npi_free_array(stats->tier, nodes * nodes, sizeof *stats->tier);
     npi_free_array(stats->exiled, workers * nodes, sizeof *stats->exiled);
     npi_free_array(stats->ran_from, workers * nodes, sizeof *stats->ran_from);
@@ -123,6 +124,13 @@ void npi_stats_set_worker(np_stats *stats, uint32_t worker, np_node_index node, 
     }
     to->value[NP_COUNTER_EXECUTED_HOME] = row[node];
     to->value[NP_COUNTER_EXECUTED_AWAY] = ran - row[node];
+}
+
+np_status npi_stats_add_data(np_stats *stats, npi_data_rows *rows)
+{
+    return npi_data_cube_add(&stats->data, rows)
+               ? NP_OK
+               : npi_fail(NP_ERR_NO_MEMORY, "no memory for the data in statistics");
 }
 
 void npi_stats_set_tier(np_stats *stats, np_node_index from, np_node_index to, np_tier tier)
@@ -165,6 +173,11 @@ static np_status copy_of(const np_stats *from, np_stats **out)
     if (status != NP_OK)
         return status;
     np_stats *to = *out;
+    if (!npi_data_cube_copy(&to->data, &from->data)) {
+        np_stats_destroy(to);
+        *out = NULL;
+        return npi_fail(NP_ERR_NO_MEMORY, "no memory for the data in statistics");
+    }
     size_t nodes = from->node_count;
     size_t workers = from->worker_count;
     memcpy(to->nodes, from->nodes, nodes * sizeof *to->nodes);
@@ -181,6 +194,7 @@ static np_status copy_of(const np_stats *from, np_stats **out)
 
 static void subtract(np_stats *from, const np_stats *older)
 {
+    npi_data_cube_subtract(&from->data, &older->data);
     for (uint32_t i = 0; i < older->node_count; i++)
         for (unsigned c = 0; c < NP_COUNTER_COUNT; c++)
             from->nodes[i].outside[c] = grown(from->nodes[i].outside[c],
@@ -308,6 +322,22 @@ uint64_t np_stats_matrix(const np_stats *stats, np_node_id home, np_node_id ran)
     if (row == NP_NODE_INDEX_NONE || column == NP_NODE_INDEX_NONE)
         return 0;
     return npi_stats_matrix(stats, row, column);
+}
+
+/* False: there is no such node. */
+static bool one_or_all(const np_stats *stats, np_node_id id, np_node_index *out)
+{
+    *out = id == NP_NODE_ID_NONE ? NP_NODE_INDEX_NONE : npi_stats_node_index(stats, id);
+    return id == NP_NODE_ID_NONE || *out != NP_NODE_INDEX_NONE;
+}
+
+np_data_sum np_stats_data(const np_stats *stats, np_node_id home, np_node_id ran, np_node_id data)
+{
+    np_node_index of_home, of_ran, of_data;
+    if (stats == NULL || !one_or_all(stats, home, &of_home) || !one_or_all(stats, ran, &of_ran) ||
+        !one_or_all(stats, data, &of_data))
+        return (np_data_sum){0, 0};
+    return npi_data_cube_sum(&stats->data, of_home, of_ran, of_data);
 }
 
 size_t np_stats_nodes(const np_stats *stats, np_node_id *out, size_t capacity)

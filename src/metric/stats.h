@@ -10,6 +10,7 @@
  *   1. npi_stats_new(ids, node_count, seat_count, &stats): everything zero, tiers: same node or
  * remote.
  *   2. npi_stats_set_worker(stats, seat, node, kind, state, &counters) for every seat.
+ *      npi_stats_add_data(stats, &rows) for those that have counted data.
  *   3. stats->nodes[i].regular_workers, .queued, .outside[...] for every node with seats.
  *   4. npi_stats_set_tier(stats, a, b, tier) for the pairs of nodes that share a socket.
  *   5. stats->executor, policy, begin_ns, end_ns.
@@ -22,6 +23,7 @@
 #include <numaperf/stats.h>
 
 #include "metric/counters.h"
+#include "metric/data.h"
 
 /* What a seat was doing when the snapshot was taken. */
 typedef enum npi_worker_state {
@@ -67,6 +69,7 @@ struct np_stats {
     npi_stats_worker *workers; /* regular, spare, guest */
     uint64_t *ran_from;        /* worker_count rows of node_count: tasks run, by home */
     uint64_t *exiled;          /* the same: tasks of the worker's node run elsewhere, by where */
+    npi_data_cube data;        /* tasks and bytes by home, place and data */
     uint8_t *tier;             /* node_count rows of node_count: np_tier from row to column */
 };
 
@@ -78,6 +81,9 @@ NP_MUST_USE np_status npi_stats_new(const np_node_id *ids, uint32_t node_count,
  * ran_from NULL: zeros. */
 void npi_stats_set_worker(np_stats *stats, uint32_t worker, np_node_index node, np_worker_kind kind,
                           npi_worker_state state, const npi_counters *counters);
+
+/* Adds a seat's rows to the cube. NP_ERR_NO_MEMORY. */
+NP_MUST_USE np_status npi_stats_add_data(np_stats *stats, npi_data_rows *rows);
 
 void npi_stats_set_tier(np_stats *stats, np_node_index from, np_node_index to, np_tier tier);
 

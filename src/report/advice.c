@@ -39,6 +39,12 @@ static const rule rules[] = {
     {"discarded", 0.01, npi_rule_discarded},
     /* Share of stolen children that went to another node. */
     {"children_far", 0.5, npi_rule_children_far},
+    /* Share of the bytes of the tasks' data; below the first three their locality is good. */
+    {"data_stolen", 0.15, npi_rule_data_stolen},
+    {"data_no_worker", 0.15, npi_rule_data_no_worker},
+    {"data_sent", 0.15, npi_rule_data_sent},
+    {"data_spread", 0.5, npi_rule_data_spread},
+    {"data_unknown", 0.25, npi_rule_data_unknown},
     /* Share of remote accesses; above it their locality is no longer good. */
     {"data_misplaced", 0.15, npi_rule_data_misplaced},
     {"data_left_behind", 0.15, npi_rule_data_left_behind},

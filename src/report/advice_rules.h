@@ -31,4 +31,11 @@ bool npi_rule_children_far(const npi_figures *figures, double threshold, npi_tex
 bool npi_rule_data_misplaced(const npi_figures *figures, double threshold, npi_text *say);
 bool npi_rule_data_left_behind(const npi_figures *figures, double threshold, npi_text *say);
 
+/* advice_data.c */
+bool npi_rule_data_stolen(const npi_figures *figures, double threshold, npi_text *say);
+bool npi_rule_data_no_worker(const npi_figures *figures, double threshold, npi_text *say);
+bool npi_rule_data_sent(const npi_figures *figures, double threshold, npi_text *say);
+bool npi_rule_data_spread(const npi_figures *figures, double threshold, npi_text *say);
+bool npi_rule_data_unknown(const npi_figures *figures, double threshold, npi_text *say);
+
 #endif

@@ -15,6 +15,14 @@ double np_stats_locality(const np_stats *stats)
                  np_stats_total(stats, NP_COUNTER_EXECUTED_AWAY));
 }
 
+double np_stats_data_locality(const np_stats *stats)
+{
+    uint64_t afar = 0;
+    for (int c = NP_COUNTER_DATA_BACKLOG; c <= NP_COUNTER_DATA_SENT; c++)
+        afar += np_stats_total(stats, (np_counter)c);
+    return share(np_stats_total(stats, NP_COUNTER_DATA_LOCAL), afar);
+}
+
 np_health np_health_of_ratio(double ratio)
 {
     if (!(ratio >= 0.0)) /* negative or not a number */
@@ -97,6 +105,14 @@ bool npi_figures_shows(const npi_figures *figures, np_node_index node)
     npi_node_figures of = npi_figures_node(figures, node);
     return of.workers > 0 || of.executed > 0 || of.left > 0 || of.queued > 0 ||
            of.value[NP_COUNTER_SUBMITTED] > 0 || of.value[NP_COUNTER_DISCARDED] > 0;
+}
+
+uint64_t npi_figures_data_bytes(const npi_figures *figures)
+{
+    uint64_t sum = figures->total[NP_COUNTER_DATA_LOCAL];
+    for (int c = NP_COUNTER_DATA_BACKLOG; c <= NP_COUNTER_DATA_SENT; c++)
+        sum += figures->total[c];
+    return sum;
 }
 
 double npi_figures_access_locality(const npi_figures *figures)

@@ -38,6 +38,8 @@ npi_node_figures npi_figures_node(const npi_figures *figures, np_node_index node
  */
 bool npi_figures_shows(const npi_figures *figures, np_node_index node);
 uint64_t npi_figures_worker_executed(const npi_figures *figures, uint32_t worker);
+/* Bytes of the data of tasks that ran, on its node. */
+uint64_t npi_figures_data_bytes(const npi_figures *figures);
 /* Share of local accesses; -1 when none was recorded. */
 double npi_figures_access_locality(const npi_figures *figures);
 

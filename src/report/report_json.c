@@ -154,6 +154,32 @@ static void add_accesses(npi_text *text, const npi_figures *f)
     npi_text_add(text, "]}");
 }
 
+/* Bytes by reason and all that is unknown are among the counters of the totals. */
+static void add_data(npi_text *text, const npi_figures *f)
+{
+    const npi_data_cube *cube = &f->stats->data;
+    double ratio = np_stats_data_locality(f->stats);
+    npi_text_add(text, ",\"data\":{\"tasks\":%" PRIu64, f->total[NP_COUNTER_DATA_TASKS]);
+    add_number(text, "bytes", npi_figures_data_bytes(f));
+    add_ratio(text, "locality", ratio);
+    npi_text_add(text, ",\"health\":\"%s\"", np_health_name(np_health_of_ratio(ratio)));
+    npi_text_add(text, ",\"matrix\":[");
+    bool first = true;
+    for (size_t i = 0; i < cube->count; i++) {
+        const npi_data_sum *cell = &cube->cells[i];
+        if (cell->sum.tasks == 0 && cell->sum.bytes == 0)
+            continue;
+        npi_text_add(text, "%s{\"home\":%d,\"ran\":%d,\"data\":%d", first ? "" : ",",
+                     (int)f->stats->nodes[cell->home].id, (int)f->stats->nodes[cell->ran].id,
+                     (int)f->stats->nodes[cell->data].id);
+        add_number(text, "tasks", cell->sum.tasks);
+        add_number(text, "bytes", cell->sum.bytes);
+        npi_text_add(text, "}");
+        first = false;
+    }
+    npi_text_add(text, "]}");
+}
+
 static void add_recommendations(npi_text *text, const npi_figures *f)
 {
     npi_text_add(text, ",\"recommendations\":[");
@@ -192,6 +218,7 @@ size_t np_report_json(const np_stats *stats, const np_collector *collector, char
     add_nodes(&text, &figures);
     add_workers(&text, &figures);
     add_matrix(&text, &figures);
+    add_data(&text, &figures);
     add_accesses(&text, &figures);
     add_recommendations(&text, &figures);
     npi_text_add(&text, "}\n");

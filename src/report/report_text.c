@@ -2,7 +2,8 @@
  * report/report_text.c - the report for people: plain ASCII, lines of at most 80 characters.
  *
  * Sections: a summary; a table of the nodes; where tasks ran (home by node, folded beyond 8 nodes);
- * how work moved; the program's own accesses, if it recorded any; recommendations.
+ * how work moved; the data of tasks and the program's own accesses, if there are any;
+ * recommendations.
  */
 #include "report/advice.h"
 #include "report/figures.h"
@@ -89,23 +90,31 @@ static void node_table(npi_text *text, const npi_figures *f)
 
 /* --- a matrix ------------------------------------------------------------------------------ */
 
-/* What a matrix is made of: tasks by home and node, or accesses by thread's node and data's node.
- */
+/* What a matrix is made of: tasks by home and node, accesses by thread's node and data's node,
+ * bytes of tasks' data by the node that ran them and the data's node. */
+typedef enum matrix_kind { OF_TASKS, OF_ACCESSES, OF_DATA } matrix_kind;
+
 typedef struct matrix {
     const npi_figures *figures;
-    bool accesses;
+    matrix_kind kind;
 } matrix;
+
+static const char *const row_words[] = {"home", "thread", "ran"};
+static const char *const sum_words[] = {"tasks", "all", "bytes"};
 
 /* Columns and rows are the snapshot's nodes; accesses have one more, for unknown nodes. */
 static uint32_t matrix_size(const matrix *m)
 {
-    return m->accesses ? m->figures->collector->node_count + 1 : m->figures->stats->node_count;
+    return m->kind == OF_ACCESSES ? m->figures->collector->node_count + 1
+                                  : m->figures->stats->node_count;
 }
 
 static uint64_t cell(const matrix *m, uint32_t row, uint32_t column)
 {
-    if (m->accesses)
+    if (m->kind == OF_ACCESSES)
         return npi_collector_sum(m->figures->collector, row, column).accesses;
+    if (m->kind == OF_DATA)
+        return npi_data_cube_sum(&m->figures->stats->data, NP_NODE_INDEX_NONE, row, column).bytes;
     return npi_stats_matrix(m->figures->stats, row, column);
 }
 
@@ -114,7 +123,7 @@ static npi_word label(const matrix *m, uint32_t index)
     npi_word word;
     npi_text text;
     npi_text_begin(&text, word.text, sizeof word.text);
-    if (!m->accesses)
+    if (m->kind != OF_ACCESSES)
         npi_text_add(&text, "%d", (int)m->figures->stats->nodes[index].id);
     else if (index < m->figures->collector->node_count)
         npi_text_add(&text, "%d", (int)m->figures->collector->ids[index]);
@@ -133,7 +142,7 @@ static uint64_t row_sum(const matrix *m, uint32_t row)
 
 static bool index_shown(const matrix *m, uint32_t index)
 {
-    if (!m->accesses && npi_figures_shows(m->figures, index))
+    if (m->kind == OF_TASKS && npi_figures_shows(m->figures, index))
         return true;
     uint64_t sum = row_sum(m, index);
     for (uint32_t row = 0; row < matrix_size(m) && sum == 0; row++)
@@ -144,7 +153,7 @@ static bool index_shown(const matrix *m, uint32_t index)
 static void matrix_table(npi_text *text, const matrix *m, uint32_t shown)
 {
     bool counts = shown <= COUNTS_NODES;
-    npi_text_add(text, "%8s%8s", m->accesses ? "thread" : "home", m->accesses ? "all" : "tasks");
+    npi_text_add(text, "%8s%8s", row_words[m->kind], sum_words[m->kind]);
     for (uint32_t column = 0; column < matrix_size(m); column++)
         if (index_shown(m, column))
             npi_text_add(text, "%*s", counts ? 16 : 8, label(m, column).text);
@@ -211,7 +220,7 @@ static void matrix_section(npi_text *text, const matrix *m)
         matrix_table(text, m, shown);
         return;
     }
-    npi_text_add(text, "%8s%8s\n", m->accesses ? "thread" : "home", m->accesses ? "all" : "tasks");
+    npi_text_add(text, "%8s%8s\n", row_words[m->kind], sum_words[m->kind]);
     for (uint32_t row = 0; row < matrix_size(m); row++)
         folded_row(text, m, row);
 }
@@ -297,6 +306,61 @@ static void movement(npi_text *text, const npi_figures *f)
                      npi_plural_word(guests, "guest worker").text);
 }
 
+/* "backlog 1.2 GiB, queue stood still 3.0 MiB" */
+static void bytes_pair(npi_text *text, const npi_figures *f, const char *begin,
+                       const char *const words[2], const np_counter counters[2])
+{
+    for (int i = 0; i < 2; i++) {
+        npi_text_add(text, "%s%s ", i == 0 ? begin : ", ", words[i]);
+        npi_text_add_bytes(text, f->total[counters[i]]);
+    }
+    npi_text_add(text, "\n");
+}
+
+static void afar(npi_text *text, const npi_figures *f)
+{
+    static const char *const words[][2] = {{"backlog", "queue stood still"},
+                                           {"free to go", "node gone"},
+                                           {"no worker there", "sent elsewhere"}};
+    static const np_counter counters[][2] = {{NP_COUNTER_DATA_BACKLOG, NP_COUNTER_DATA_AGE},
+                                             {NP_COUNTER_DATA_ANY, NP_COUNTER_DATA_DISPLACED},
+                                             {NP_COUNTER_DATA_NO_WORKER, NP_COUNTER_DATA_SENT}};
+    for (int i = 0; i < 3; i++)
+        if (f->total[counters[i][0]] + f->total[counters[i][1]] != 0)
+            bytes_pair(text, f, "  from afar: ", words[i], counters[i]);
+}
+
+/* Only if tasks were submitted with data. */
+static void data(npi_text *text, const npi_figures *f)
+{
+    static const char *const words[2] = {"on further nodes", "unknown where"};
+    static const np_counter counters[2] = {NP_COUNTER_DATA_SPREAD, NP_COUNTER_DATA_UNKNOWN};
+    uint64_t rest = f->total[NP_COUNTER_DATA_SPREAD] + f->total[NP_COUNTER_DATA_UNKNOWN];
+    if (f->total[NP_COUNTER_DATA_TASKS] + rest == 0)
+        return;
+    uint64_t bytes = npi_figures_data_bytes(f);
+    npi_text_add(text, "\nData of tasks: ");
+    npi_text_add_bytes(text, bytes);
+    npi_text_add(text, " of %s\n", npi_plural_word(f->total[NP_COUNTER_DATA_TASKS], "task").text);
+    if (bytes != 0) {
+        double locality = np_stats_data_locality(f->stats);
+        npi_text_add(text, "  %s of the bytes touched at home: %s\n",
+                     npi_percent_word(f->total[NP_COUNTER_DATA_LOCAL], bytes).text,
+                     np_health_name(np_health_of_ratio(locality)));
+        afar(text, f);
+    }
+    if (rest != 0)
+        bytes_pair(text, f, "  besides: ", words, counters);
+    if (f->total[NP_COUNTER_DATA_CALLS] != 0)
+        npi_text_add(text, "  the kernel was asked %s\n",
+                     npi_plural_word(f->total[NP_COUNTER_DATA_CALLS], "time").text);
+    if (bytes == 0 || f->stats->node_count == 1)
+        return;
+    npi_text_add(text, "  bytes by node that ran the task (row) and node of the data (column)\n");
+    matrix of_data = {f, OF_DATA};
+    matrix_section(text, &of_data);
+}
+
 static void accesses(npi_text *text, const npi_figures *f)
 {
     uint64_t all = f->access.local + f->access.remote;
@@ -310,7 +374,7 @@ static void accesses(npi_text *text, const npi_figures *f)
     npi_text_add(text, "): %s\n",
                  np_health_name(np_health_of_ratio(npi_figures_access_locality(f))));
     npi_text_add(text, "  by node of the thread (row) and node of the data (column)\n");
-    matrix of_accesses = {f, true};
+    matrix of_accesses = {f, OF_ACCESSES};
     matrix_section(text, &of_accesses);
 }
 
@@ -345,10 +409,11 @@ size_t np_report_text(const np_stats *stats, const np_collector *collector, char
     node_table(&text, &figures);
     if (figures.executed > 0 && figures.nodes > 1) {
         npi_text_add(&text, "\nWhere tasks ran: row = home, column = node that ran them\n");
-        matrix of_tasks = {&figures, false};
+        matrix of_tasks = {&figures, OF_TASKS};
         matrix_section(&text, &of_tasks);
     }
     movement(&text, &figures);
+    data(&text, &figures);
     if (collector != NULL)
         accesses(&text, &figures);
     recommendations(&text, &figures);

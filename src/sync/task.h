@@ -24,10 +24,15 @@ typedef struct npi_cell {
     np_atomic(uint64_t) word[NPI_CELL_WORDS]; /* fn, argument, group, meta */
 } npi_cell;
 
-/* meta: bits 0-15 home node index, 16-17 np_task_affinity, 18-23 copied bytes, 24 padding. */
+/* meta: bits 0-15 home node index, 16-17 np_task_affinity, 18-23 copied bytes, 24 padding; of a
+ * task whose data's node is known 32-47 that node's index plus one, 48-63 its bytes there
+ * (npi_size_code).
+ */
 #define NPI_META_AFFINITY_SHIFT 16
 #define NPI_META_BYTES_SHIFT    18
 #define NPI_META_PADDING        (UINT64_C(1) << 24)
+#define NPI_META_DATA_SHIFT     32
+#define NPI_META_SIZE_SHIFT     48
 #define NPI_META_EXTRA          (NPI_META_PADDING | UINT64_C(63) << NPI_META_BYTES_SHIFT)
 
 typedef struct npi_task {
@@ -57,6 +62,53 @@ static inline np_task_affinity npi_meta_affinity(uint64_t meta)
 static inline size_t npi_meta_bytes(uint64_t meta)
 {
     return (size_t)((meta >> NPI_META_BYTES_SHIFT) & 63u);
+}
+
+/*
+ * A number of bytes in 16 bits, as a floating point number: 6 bits of exponent, 10 of fraction, and
+ * one before it that is not written. Exact up to 2,047 and for numbers with at most eleven
+ * significant bits, as whole pages often have; else rounded by less than 0.05 %. The greatest code
+ * stands for 2^64 - 2^53 and all above.
+ */
+#define NPI_SIZE_CODE_MAX 0xdbffu /* exponent 54, fraction 1023 */
+static inline uint32_t npi_size_code(uint64_t bytes)
+{
+    if (bytes < 1024)
+        return (uint32_t)bytes;
+    uint32_t shift = 53u - (uint32_t)__builtin_clzll(bytes);
+    /* Half of the last place, without overflow; a carry raises the exponent by itself. */
+    uint64_t kept = (bytes >> shift) + (shift != 0 ? bytes >> (shift - 1) & 1 : 0);
+    uint64_t code = ((uint64_t)shift << 10) + kept;
+    return code < NPI_SIZE_CODE_MAX ? (uint32_t)code : NPI_SIZE_CODE_MAX;
+}
+
+static inline uint64_t npi_size_of_code(uint32_t code)
+{
+    if (code < 1024)
+        return code;
+    return (uint64_t)(1024u + (code & 1023u)) << ((code >> 10) - 1);
+}
+
+/* To be added to the meta of a task whose data is there. */
+static inline uint64_t npi_meta_data(np_node_index node, uint64_t bytes)
+{
+    return ((uint64_t)node + 1) << NPI_META_DATA_SHIFT | (uint64_t)npi_size_code(bytes)
+                                                             << NPI_META_SIZE_SHIFT;
+}
+
+static inline bool npi_meta_has_data(uint64_t meta)
+{
+    return meta >> NPI_META_DATA_SHIFT != 0;
+}
+
+static inline np_node_index npi_meta_data_node(uint64_t meta)
+{
+    return (np_node_index)((meta >> NPI_META_DATA_SHIFT) & 0xffffu) - 1;
+}
+
+static inline uint64_t npi_meta_data_bytes(uint64_t meta)
+{
+    return npi_size_of_code((uint32_t)(meta >> NPI_META_SIZE_SHIFT));
 }
 
 /* 1, or 2 for a task with a copied argument. */
