@@ -12,6 +12,7 @@
 #include <numaperf/stats.h>
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,10 +108,12 @@ static void check_region(np_executor *executor, int node)
 /* Memory of malloc, first touched by a thread of that node. */
 static void check_plain(np_executor *executor, int node)
 {
-    char *data = NULL;
     np_affinity_scope scope;
-    if (!GUEST_CHECK(posix_memalign((void **)&data, PAGE, BYTES) == 0, "no memory"))
+    char *memory = malloc(BYTES + 2 * PAGE);
+    if (!GUEST_CHECK(memory != NULL, "no memory"))
         return;
+    /* Whole pages behind malloc's own words. */
+    char *data = memory + PAGE - (uintptr_t)memory % PAGE;
     np_status status = np_affinity_scope_open_node(&scope, topology, node, NP_HARD_MODE_STRICT,
                                                    NULL);
     GUEST_CHECK(status == NP_OK, "node %d: %s", node, np_error_detail());
@@ -124,10 +127,10 @@ static void check_plain(np_executor *executor, int node)
         GUEST_CHECK(total(executor, NP_COUNTER_DATA_CALLS) == before + 1, "asked %" PRIu64 " times",
                     total(executor, NP_COUNTER_DATA_CALLS) - before);
     }
-    free(data);
+    free(memory);
 }
 
-/* A region whose pages somebody else moves is none of the directory's; so plain memory. */
+/* Plain memory that is moved, and forgotten. */
 static void check_moved(np_executor *executor, int from, int to)
 {
     char *data = NULL;
@@ -217,6 +220,8 @@ static void measure(np_steal_policy policy, bool balanced)
 int main(void)
 {
     shape = guest_shape();
+    /* Pages that nobody has touched before, each time. */
+    (void)mallopt(M_MMAP_THRESHOLD, BYTES / 2);
     np_status status = np_topology_discover(&topology);
     if (!GUEST_CHECK(status == NP_OK, "%s", np_error_detail()))
         return guest_finish();
