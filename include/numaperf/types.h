@@ -42,6 +42,8 @@ typedef enum np_enforcement_level {
     X(NP_REASON_NO_CPU, "the node has no usable CPU")                                         \
     X(NP_REASON_PARTIAL, "only part of the request could be honoured")                        \
     X(NP_REASON_NO_MEMORY, "the node has not enough free memory")                             \
+    X(NP_REASON_NO_HUGE_PAGES, "the pool of huge pages is too small")                         \
+    X(NP_REASON_LOCK_LIMIT, "the limit of locked memory is too low")                          \
     X(NP_REASON_NOT_VERIFIED, "done, but the kernel's answer could not be read back")         \
     X(NP_REASON_CALLER_THREAD, "the thread belongs to the caller and keeps its own affinity") \
     X(NP_REASON_SYSTEM, "a system call failed")

@@ -30,11 +30,13 @@
     X(NPI_CALL_RELEASE, "release") /* only told */     \
     X(NPI_CALL_MMAP, "mmap")                           \
     X(NPI_CALL_MUNMAP, "munmap")                       \
+    X(NPI_CALL_MREMAP, "mremap")                       \
     X(NPI_CALL_MADVISE, "madvise")                     \
     X(NPI_CALL_MLOCK, "mlock")                         \
     X(NPI_CALL_MUNLOCK, "munlock")                     \
     X(NPI_CALL_MBIND, "mbind")                         \
     X(NPI_CALL_GET_MEMPOLICY, "get_mempolicy")         \
+    X(NPI_CALL_SET_MEMPOLICY, "set_mempolicy")         \
     X(NPI_CALL_MOVE_PAGES, "move_pages")               \
     X(NPI_CALL_GETAFFINITY, "sched_getaffinity")       \
     X(NPI_CALL_SETAFFINITY, "sched_setaffinity")       \
@@ -44,6 +46,8 @@
     X(NPI_CALL_FUTEX_WAKE, "futex_wake")               \
     X(NPI_CALL_MEMBARRIER, "membarrier")               \
     X(NPI_CALL_OPEN, "open")                           \
+    X(NPI_CALL_FSTAT, "fstat")                         \
+    X(NPI_CALL_FSTATFS, "fstatfs")                     \
     X(NPI_CALL_READ, "read")                           \
     X(NPI_CALL_WRITE, "write")                         \
     X(NPI_CALL_CLOSE, "close") /* only told */         \

@@ -121,12 +121,24 @@ np_status npi_place_read_back(npi_place *self, const char *begin, size_t bytes,
 
 /* --- pages ------------------------------------------------------------------------------- */
 
-static bool huge_pages_switched_off(void)
+static bool thp_setting_is(const char *setting)
 {
     char text[64];
     return npi_os_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text,
                             NULL) == 0 &&
-           strstr(text, "[never]") != NULL;
+           strstr(text, setting) != NULL;
+}
+
+bool npi_transparent_huge_pages(np_huge_pages huge_pages)
+{
+    switch (huge_pages) {
+    case NP_HUGE_PAGES_NEVER: return false;
+    case NP_HUGE_PAGES_DEFAULT: return thp_setting_is("[always]");
+    case NP_HUGE_PAGES_TRANSPARENT:
+    case NP_HUGE_PAGES_2M:
+    case NP_HUGE_PAGES_1G: break;
+    }
+    return !thp_setting_is("[never]");
 }
 
 np_status npi_place_advise(npi_place *self, np_huge_pages huge_pages)
@@ -141,39 +153,75 @@ np_status npi_place_advise(npi_place *self, np_huge_pages huge_pages)
                    ? NP_OK
                    : npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, npi_place_reason(error),
                                           error, "madvise", "huge pages cannot be switched off");
-    case NP_HUGE_PAGES_TRANSPARENT: break;
+    case NP_HUGE_PAGES_TRANSPARENT:
+    case NP_HUGE_PAGES_2M: /* after the pool had too few of them */
+    case NP_HUGE_PAGES_1G: break;
     }
     error = npi_os_advise(self->data, self->bytes, NPI_OS_ADVICE_HUGE);
-    if (error == 0 && !huge_pages_switched_off())
+    if (error == 0 && !thp_setting_is("[never]"))
         return NP_OK;
     return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_NOT_SUPPORTED, error,
                                 "madvise", "the system gives no transparent huge pages");
 }
 
-static void touch(npi_place *self)
+static void touch(char *data, size_t bytes, size_t page_bytes, bool by_reading)
 {
-    for (size_t offset = 0; offset < self->bytes; offset += self->page_bytes) {
-        volatile char *byte = self->data + offset;
-        *byte = 0;
+    for (size_t offset = 0; offset < bytes; offset += page_bytes) {
+        volatile char *byte = data + offset;
+        char value = *byte;
+        if (!by_reading)
+            *byte = value;
     }
+}
+
+int npi_pages_populate(char *data, size_t bytes, size_t page_bytes, bool by_reading,
+                       np_prefault prefault)
+{
+    /* The advice reports a shortage as a value where a touch would raise SIGBUS. */
+    int error = npi_os_advise(data, bytes,
+                              by_reading ? NPI_OS_ADVICE_POPULATE_READ : NPI_OS_ADVICE_POPULATE);
+    bool unknown = error == EINVAL || error == ENOSYS || error == EPERM;
+    if (!unknown || prefault == NP_PREFAULT_POPULATE)
+        return error;
+    touch(data, bytes, page_bytes, by_reading);
+    return 0;
 }
 
 np_status npi_place_populate(npi_place *self, np_prefault prefault)
 {
     if (prefault == NP_PREFAULT_NONE)
         return NP_OK;
-    /* The advice reports a shortage as a value where a touch would raise SIGBUS. */
-    int error = npi_os_advise(self->data, self->bytes, NPI_OS_ADVICE_POPULATE);
-    if (error == EINVAL || error == ENOSYS || error == EPERM) {
-        touch(self);
-        error = 0;
+    int error = npi_pages_populate(self->data, self->bytes, self->page_bytes, self->by_reading,
+                                   prefault);
+    np_reason reason = NP_REASON_SYSTEM;
+    switch (error) {
+    case 0: return NP_OK;
+    case EINVAL:
+    case ENOSYS: reason = NP_REASON_NOT_SUPPORTED; break;
+    case EPERM: reason = NP_REASON_NOT_PERMITTED; break;
+    case ENOMEM: reason = NP_REASON_NO_MEMORY; break;
+    case EFAULT: /* what would have been a SIGBUS: of a file it is a read that failed */
+        reason = self->by_reading ? NP_REASON_SYSTEM : NP_REASON_NO_MEMORY;
+        break;
+    default: break;
     }
-    if (error != 0)
-        return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT,
-                                    error == ENOMEM || error == EFAULT ? NP_REASON_NO_MEMORY
-                                                                       : NP_REASON_SYSTEM,
-                                    error, "madvise", "not every page could be made present");
-    return NP_OK;
+    return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, reason, error, "madvise",
+                                "not every page could be made present");
+}
+
+np_status npi_place_lock(npi_place *self)
+{
+    int error = npi_os_lock_memory(self->data, self->bytes);
+    if (error == 0)
+        return NP_OK;
+    np_reason reason = NP_REASON_SYSTEM;
+    switch (error) {
+    case ENOMEM: reason = NP_REASON_LOCK_LIMIT; break;
+    case EAGAIN: reason = NP_REASON_PARTIAL; break;
+    default: reason = npi_place_reason(error); break;
+    }
+    return npi_place_fall_short(self, NP_ENFORCEMENT_BEST_EFFORT, reason, error, "mlock",
+                                "it cannot be locked in memory");
 }
 
 np_status npi_place_prove(npi_place *self, const np_region_audit *audit)

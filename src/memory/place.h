@@ -21,6 +21,7 @@ typedef struct npi_place {
     char *data;        /* the mapping */
     size_t bytes;      /* whole pages */
     size_t page_bytes; /* of the ordinary page */
+    bool by_reading;   /* pages are made present by reading: those of a file */
     np_hard_mode hard_mode;
     unsigned shortfalls;    /* how often a step fell short */
     np_enforcement reached; /* by all steps so far: the weakest, with the reason that came first */
@@ -58,6 +59,13 @@ np_status npi_place_read_back(npi_place *self, const char *begin, size_t bytes,
 
 np_status npi_place_advise(npi_place *self, np_huge_pages huge_pages);
 np_status npi_place_populate(npi_place *self, np_prefault prefault);
+/* Locks all of it in memory, which populates what is not there yet. */
+np_status npi_place_lock(npi_place *self);
+
+/* Makes every page present, as far as `prefault` lets it, and changes no byte. 0 or errno; EINVAL,
+ * ENOSYS, EPERM: only touching would help, and `prefault` does not want that. */
+int npi_pages_populate(char *data, size_t bytes, size_t page_bytes, bool by_reading,
+                       np_prefault prefault);
 
 /* An audit after populating: every page is at home. */
 np_status npi_place_prove(npi_place *self, const np_region_audit *audit);
@@ -79,6 +87,9 @@ size_t npi_memory_nodes(const np_topology *topology, np_node_id *out);
  * no failure detail.
  */
 bool npi_node_memory_available(np_node_id node, uint64_t *bytes);
+
+/* Whether the system makes transparent huge pages of memory with this advice. */
+bool npi_transparent_huge_pages(np_huge_pages huge_pages);
 
 /* Whether page number `page` belongs on `node`. */
 typedef bool (*npi_home_fn)(const void *owner, size_t page, np_node_id node);

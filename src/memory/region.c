@@ -1,127 +1,15 @@
 /*
- * memory/region.c - creating, asking and destroying regions; checks of what the caller gives.
+ * memory/region.c - creating, asking and destroying regions.
+ *
+ * A region begins at the end of a successful np_region_create or np_region_create_from_file and
+ * ends in np_region_destroy; in between, only np_region_resize and np_region_migrate change it.
  */
-#include <string.h>
-
 #include <numaperf/region.h>
 
-#include "base/alloc.h"
 #include "base/status.h"
 #include "memory/directory.h"
 #include "memory/region_impl.h"
 #include "os/os.h"
-
-/* What a program built against the first version of the header gives. */
-#define OPTIONS_LEAST (offsetof(np_region_options, node_count) + sizeof(size_t))
-
-const char *np_memory_policy_name(np_memory_policy policy)
-{
-    switch (policy) {
-    case NP_MEMORY_BIND: return "bind";
-    case NP_MEMORY_PREFERRED: return "preferred";
-    case NP_MEMORY_INTERLEAVE: return "interleave";
-    case NP_MEMORY_LOCAL: return "local";
-    }
-    return "unknown";
-}
-
-void np_region_options_init(np_region_options *options)
-{
-    memset(options, 0, sizeof *options);
-    options->size = sizeof *options;
-}
-
-static np_status check_enums(const np_region_options *options)
-{
-    if ((unsigned)options->policy > NP_MEMORY_LOCAL)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_options.policy is %d",
-                        (int)options->policy);
-    if ((unsigned)options->hard_mode > NP_HARD_MODE_STRICT)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_options.hard_mode is %d",
-                        (int)options->hard_mode);
-    if ((unsigned)options->prefault > NP_PREFAULT_TOUCH)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_options.prefault is %d",
-                        (int)options->prefault);
-    if ((unsigned)options->huge_pages > NP_HUGE_PAGES_TRANSPARENT)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_options.huge_pages is %d",
-                        (int)options->huge_pages);
-    return NP_OK;
-}
-
-static np_status check_nodes(const np_topology *topology, const np_region_options *options)
-{
-    if (options->nodes == NULL && options->node_count != 0)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT,
-                        "np_region_options.nodes is NULL but node_count is %zu",
-                        options->node_count);
-    if (options->policy == NP_MEMORY_LOCAL && options->node_count != 0)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT,
-                        "np_region_options.node_count is %zu, but the local policy takes no nodes",
-                        options->node_count);
-    if (options->policy == NP_MEMORY_PREFERRED && options->node_count == 0)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT,
-                        "np_region_options.node_count is 0: the preferred policy needs a node");
-    return npi_memory_nodes_check(topology, "np_region_options.nodes", options->nodes,
-                                  options->node_count);
-}
-
-static size_t struct_bytes(size_t node_count)
-{
-    return sizeof(np_region) + node_count * sizeof(np_node_id);
-}
-
-/* A region without its mapping: everything that comes from the options. */
-static np_status describe_region(const np_topology *topology, size_t bytes,
-                                 const np_region_options *options, np_region **out)
-{
-    bool chosen = options->node_count == 0 && options->policy != NP_MEMORY_LOCAL;
-    size_t room = chosen ? np_topology_node_count(topology) : options->node_count;
-    np_region *region = npi_alloc(struct_bytes(room), 0);
-    if (region == NULL)
-        return npi_fail_memory(struct_bytes(room), "a region");
-
-    size_t count = 0;
-    if (chosen)
-        count = npi_memory_nodes(topology, region->nodes);
-    for (size_t i = 0; i < options->node_count; i++)
-        region->nodes[count++] = options->nodes[i];
-    if (chosen && count == 0) {
-        npi_free(region, struct_bytes(room));
-        return npi_fail(NP_ERR_INVALID_NODE, "no node has memory that this process may use");
-    }
-    region->node_count = count;
-    region->node_room = room;
-    region->page_bytes = npi_os_page_size();
-    region->bytes = (bytes + region->page_bytes - 1) / region->page_bytes * region->page_bytes;
-    region->policy = options->policy;
-    region->virtual_nodes = np_topology_is_virtual(topology);
-    *out = region;
-    return NP_OK;
-}
-
-static np_status map_and_place(np_region *region, const np_region_options *options)
-{
-    size_t alignment = 0;
-    if (options->huge_pages == NP_HUGE_PAGES_TRANSPARENT)
-        alignment = npi_os_huge_page_size();
-    void *memory = NULL;
-    int error = npi_os_map(region->bytes, alignment, &memory);
-    if (error != 0)
-        return npi_fail_errno(NP_ERR_NO_MEMORY, error, "mmap", "region of %zu bytes",
-                              region->bytes);
-    region->data = memory;
-    np_status status = npi_region_place(region, options);
-    if (status != NP_OK)
-        (void)npi_os_unmap(region->data, region->bytes);
-    return status;
-}
-
-static void free_struct(np_region *region)
-{
-    /* The struct may have been made for more nodes than were chosen; the allocator hook must
-     * hear the size that was asked for. */
-    npi_free(region, struct_bytes(region->node_room));
-}
 
 /* Whether the node of all its pages follows from what was done. On a virtual topology the nodes are
  * a convention, and the first one stands for the memory. */
@@ -134,44 +22,55 @@ static bool lies_on_one_node(const np_region *region)
            region->enforcement.level == NP_ENFORCEMENT_STRICT;
 }
 
-np_status np_region_create(const np_topology *topology, size_t bytes,
-                           const np_region_options *options, np_region **out)
+void npi_region_show(const np_region *region)
 {
-    if (out == NULL)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_create: out is NULL");
-    *out = NULL;
+    if (lies_on_one_node(region))
+        npi_directory_set(region->data, region->bytes, region->nodes[0], region->virtual_nodes);
+}
+
+void npi_region_hide(const np_region *region)
+{
+    npi_directory_set(region->data, region->bytes, NP_NODE_ID_NONE, false);
+}
+
+static np_status check_arguments(const np_topology *topology, size_t bytes)
+{
     if (topology == NULL)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_create: topology is NULL");
     if (bytes == 0)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_create: bytes is 0");
     if (bytes > SIZE_MAX - npi_os_page_size())
         return npi_fail_memory(bytes, "a region");
+    return NP_OK;
+}
 
+np_status np_region_create(const np_topology *topology, size_t bytes,
+                           const np_region_options *options, np_region **out)
+{
+    if (out == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_create: out is NULL");
+    *out = NULL;
+    np_status status = check_arguments(topology, bytes);
     np_region_options known;
-    np_region_options_init(&known);
-    if (options != NULL) {
-        if (!npi_options_acceptable(options, options->size, OPTIONS_LEAST, sizeof known,
-                                    "np_region_options"))
-            return NP_ERR_INVALID_ARGUMENT;
-        npi_options_copy(&known, sizeof known, options, options->size);
-    }
-    np_status status = check_enums(&known);
     if (status == NP_OK)
-        status = check_nodes(topology, &known);
+        status = npi_region_options_take(topology, options, &known);
     if (status != NP_OK)
         return status;
+    if (known.file_access != NP_FILE_READ_ONLY)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT,
+                        "np_region_options.file_access is %d, but there is no file",
+                        (int)known.file_access);
 
     np_region *region = NULL;
-    status = describe_region(topology, bytes, &known, &region);
+    status = npi_region_describe(topology, &known, &region);
     if (status != NP_OK)
         return status;
-    status = map_and_place(region, &known);
+    status = npi_region_make(region, bytes);
     if (status != NP_OK) {
-        free_struct(region);
+        npi_region_free(region);
         return status;
     }
-    if (lies_on_one_node(region))
-        npi_directory_set(region->data, region->bytes, region->nodes[0], region->virtual_nodes);
+    npi_region_show(region);
     *out = region;
     return NP_OK;
 }
@@ -191,9 +90,9 @@ void np_region_destroy(np_region *region)
 {
     if (region == NULL)
         return;
-    npi_directory_set(region->data, region->bytes, NP_NODE_ID_NONE, false);
+    npi_region_hide(region);
     (void)npi_os_unmap(region->data, region->bytes);
-    free_struct(region);
+    npi_region_free(region);
 }
 
 void *np_region_data(const np_region *region)
@@ -203,7 +102,7 @@ void *np_region_data(const np_region *region)
 
 size_t np_region_size(const np_region *region)
 {
-    return region == NULL ? 0 : region->bytes;
+    return region == NULL ? 0 : region->usable_bytes;
 }
 
 size_t np_region_page_size(const np_region *region)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "base/random.h"
 #include "base/status.h"
 #include "memory/region_impl.h"
 #include "os/os.h"
@@ -96,6 +97,54 @@ np_status np_region_audit_pages(const np_region *region, np_region_audit *summar
                         region == NULL ? "region" : "summary");
     int error = npi_region_audit(region, summary, page_nodes, capacity);
     return error == 0 ? NP_OK : npi_pages_query_failed(error, "region at", region->data);
+}
+
+/* Pages are drawn in ascending order, one of each stretch; `stretch` and the remainder divide them
+ * as evenly as whole pages can be. */
+static int sample_pages(const np_region *region, size_t samples, npi_random *random,
+                        np_region_audit *audit)
+{
+    size_t pages = region->bytes / region->page_bytes;
+    void *addresses[BATCH];
+    int answers[BATCH];
+    size_t begin = 0;
+    for (size_t first = 0; first < samples; first += BATCH) {
+        size_t count = samples - first < BATCH ? samples - first : BATCH;
+        for (size_t i = 0; i < count; i++) {
+            size_t stretch = pages / samples + (first + i < pages % samples ? 1 : 0);
+            size_t page = begin + (size_t)(npi_random_next(random) % stretch);
+            addresses[i] = region->data + page * region->page_bytes;
+            answers[i] = -EIO;
+            begin += stretch;
+        }
+        int error = npi_os_page_nodes(addresses, count, answers);
+        if (error != 0)
+            return error;
+        for (size_t i = 0; i < count; i++)
+            (void)count_page(answers[i], answers[i] >= 0 && region_is_home(region, 0, answers[i]),
+                             audit);
+    }
+    return 0;
+}
+
+np_status np_region_audit_sample(const np_region *region, size_t max_pages, uint64_t seed,
+                                 np_region_audit *summary)
+{
+    if (region == NULL || summary == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_audit_sample: %s is NULL",
+                        region == NULL ? "region" : "summary");
+    if (max_pages == 0)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_region_audit_sample: max_pages is 0");
+    if (max_pages >= region->bytes / region->page_bytes)
+        return np_region_audit_pages(region, summary, NULL, 0);
+    npi_random random;
+    npi_random_seed(&random, seed != 0 ? seed : npi_os_now() ^ (uintptr_t)region->data);
+    np_region_audit audit = {0};
+    int error = sample_pages(region, max_pages, &random, &audit);
+    if (error != 0)
+        return npi_pages_query_failed(error, "region at", region->data);
+    *summary = audit;
+    return NP_OK;
 }
 
 np_status np_address_node(const void *address, np_node_id *out)

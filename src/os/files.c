@@ -68,7 +68,7 @@ int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *le
 
     size_t used = 0;
     int file = -1;
-    error = npi_library_open(full, &file);
+    error = npi_library_open(full, O_RDONLY, &file);
     if (error == 0) {
         error = read_all(file, buffer, capacity, &used);
         npi_library_close(file);

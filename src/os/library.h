@@ -19,20 +19,22 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hook.h"
 
 /* --- memory ------------------------------------------------------------------------------ */
 
-static inline int npi_library_mmap(size_t bytes, void **out)
+/* `file` -1 with MAP_ANONYMOUS. */
+static inline int npi_library_mmap(size_t bytes, int protection, int flags, int file, off_t offset,
+                                   void **out)
 {
     int error = npi_hook_ask(NPI_CALL_MMAP, 0, bytes);
     if (error != 0)
         return error;
     int saved = errno;
-    void *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *mapped = mmap(NULL, bytes, protection, flags, file, offset);
     if (mapped == MAP_FAILED)
         error = errno;
     else
@@ -54,6 +56,27 @@ static inline int npi_library_munmap(void *memory, size_t bytes)
     return error;
 }
 
+/* May move it; the result goes to *out. */
+static inline int npi_library_mremap(void *memory, size_t bytes, size_t new_bytes, void **out)
+{
+    int error = npi_hook_ask(NPI_CALL_MREMAP, (uintptr_t)memory, new_bytes);
+    if (error != 0)
+        return error;
+    int saved = errno;
+    void *mapped = mremap(memory, bytes, new_bytes, MREMAP_MAYMOVE);
+    if (mapped == MAP_FAILED)
+        error = errno;
+    else
+        *out = mapped;
+    errno = saved;
+    npi_hook_tell(NPI_CALL_MREMAP, (uintptr_t)memory, new_bytes, error);
+    if (error == 0) { /* as two calls, for whoever keeps an account of mappings */
+        npi_hook_tell(NPI_CALL_MUNMAP, (uintptr_t)memory, bytes, 0);
+        npi_hook_tell(NPI_CALL_MMAP, (uintptr_t)mapped, new_bytes, 0);
+    }
+    return error;
+}
+
 static inline int npi_library_madvise(void *memory, size_t bytes, int advice)
 {
     int error = npi_hook_ask(NPI_CALL_MADVISE, (uintptr_t)memory, bytes);
@@ -68,16 +91,28 @@ static inline int npi_library_madvise(void *memory, size_t bytes, int advice)
 
 /* --- files ------------------------------------------------------------------------------- */
 
-static inline int npi_library_open(const char *path, int *file)
+static inline int npi_library_open(const char *path, int flags, int *file)
 {
     int error = npi_hook_ask(NPI_CALL_OPEN, (uintptr_t)path, 0);
     if (error != 0)
         return error;
     int saved = errno;
-    *file = open(path, O_RDONLY | O_CLOEXEC);
+    *file = open(path, flags | O_CLOEXEC);
     error = *file < 0 ? errno : 0;
     errno = saved;
     npi_hook_tell(NPI_CALL_OPEN, (uintptr_t)*file, 0, error);
+    return error;
+}
+
+static inline int npi_library_fstat(int file, struct stat *out)
+{
+    int error = npi_hook_ask(NPI_CALL_FSTAT, (uintptr_t)file, 0);
+    if (error != 0)
+        return error;
+    int saved = errno;
+    error = fstat(file, out) != 0 ? errno : 0;
+    errno = saved;
+    npi_hook_tell(NPI_CALL_FSTAT, (uintptr_t)file, 0, error);
     return error;
 }
 

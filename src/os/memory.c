@@ -1,38 +1,27 @@
 /*
- * os/memory.c - mappings, their advice and their placement, by system calls of their own (libnuma
- * is not used: it fails on machines with memory-less nodes and sets policies for the whole thread).
- *
- * Nothing here keeps state. The numbers of the policy interface are the kernel's ABI; they are
- * written out because older headers lack some of them.
+ * os/memory.c - mappings, anonymous, of huge pages and of files, and their advice. Nothing here
+ * keeps state. Where their pages go is os/policy.c's.
  */
+#include <sys/vfs.h>
+
 #include "os/call.h"
 #include "os/library.h"
 #include "os/os.h"
 
-enum {
-    KERNEL_MPOL_DEFAULT = 0,
-    KERNEL_MPOL_PREFERRED = 1,
-    KERNEL_MPOL_BIND = 2,
-    KERNEL_MPOL_INTERLEAVE = 3,
-    KERNEL_MPOL_LOCAL = 4,
-    KERNEL_MPOL_PREFERRED_MANY = 5,
-    KERNEL_MPOL_STATIC_NODES = 1 << 15, /* the nodes are physical: never renumber them */
-    KERNEL_MPOL_MODE_FLAGS = 7 << 13,
-    KERNEL_MPOL_MF_STRICT = 1,
-    KERNEL_MPOL_MF_MOVE = 2,
-    KERNEL_MPOL_F_ADDR = 2,
-    KERNEL_MPOL_F_MEMS_ALLOWED = 4
-};
-
+/* Part of the kernel's ABI that older headers lack. */
 #if !defined(MADV_COLD)
 #define MADV_COLD 20
+#endif
+#if !defined(MADV_POPULATE_READ)
+#define MADV_POPULATE_READ 22
 #endif
 #if !defined(MADV_POPULATE_WRITE)
 #define MADV_POPULATE_WRITE 23
 #endif
-
-/* The kernel reads one bit less than it is told. */
-#define MASK_BITS ((long)NPI_NODE_SET_CAPACITY + 1)
+#if !defined(MAP_HUGE_SHIFT)
+#define MAP_HUGE_SHIFT 26
+#endif
+enum { HUGETLBFS_FILES = 0x958458f6 };
 
 size_t npi_os_page_size(void)
 {
@@ -63,7 +52,8 @@ int npi_os_map(size_t bytes, size_t alignment, void **out)
     if (bytes > SIZE_MAX - slack)
         return ENOMEM;
     void *mapped = NULL;
-    int error = npi_library_mmap(bytes + slack, &mapped);
+    int error = npi_library_mmap(bytes + slack, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &mapped);
     if (error == 0) {
         char *begin = mapped;
         size_t before = slack == 0 ? 0 : (alignment - (uintptr_t)begin % alignment) % alignment;
@@ -74,6 +64,66 @@ int npi_os_map(size_t bytes, size_t alignment, void **out)
         *out = begin + before;
     }
     return error;
+}
+
+int npi_os_map_huge(size_t bytes, size_t huge_bytes, void **out)
+{
+    if (huge_bytes == 0 || (huge_bytes & (huge_bytes - 1)) != 0 || bytes % huge_bytes != 0)
+        return EINVAL;
+    /* With a reservation: without one a write would raise SIGBUS as soon as the pool is empty. */
+    int size = __builtin_ctzll(huge_bytes) << MAP_HUGE_SHIFT;
+    return npi_library_mmap(bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | size, -1, 0, out);
+}
+
+/* --- files ------------------------------------------------------------------------------- */
+
+int npi_os_open_file(const char *path, bool writable, int *file)
+{
+    int error;
+    do { /* not blocking: the other end of a pipe is not waited for */
+        error = npi_library_open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY,
+                                 file);
+    } while (error == EINTR);
+    return error;
+}
+
+int npi_os_file_look(int file, npi_os_file_info *out)
+{
+    struct stat status;
+    struct statfs system;
+    int error = npi_library_fstat(file, &status);
+    if (error != 0)
+        return error;
+    out->bytes = status.st_size > 0 ? (uint64_t)status.st_size : 0;
+    out->regular = S_ISREG(status.st_mode);
+    error = npi_os_call(NPI_CALL_FSTATFS, SYS_fstatfs, file, npi_os_pointer(&system), 0, 0, 0, 0,
+                        NULL);
+    /* Who may not ask takes it for an ordinary file system. */
+    out->huge_pages = error == 0 && (uint32_t)system.f_type == (uint32_t)HUGETLBFS_FILES;
+    return 0;
+}
+
+int npi_os_map_file(int file, npi_os_file_access access, uint64_t offset, size_t bytes, void **out)
+{
+    if (offset > INT64_MAX)
+        return EOVERFLOW;
+    int protection = access == NPI_OS_FILE_READ ? PROT_READ : PROT_READ | PROT_WRITE;
+    return npi_library_mmap(bytes, protection,
+                            access == NPI_OS_FILE_PRIVATE ? MAP_PRIVATE : MAP_SHARED, file,
+                            (off_t)offset, out);
+}
+
+void npi_os_close_file(int file)
+{
+    npi_library_close(file);
+}
+
+/* ----------------------------------------------------------------------------------------- */
+
+int npi_os_resize(void *memory, size_t bytes, size_t new_bytes, void **out)
+{
+    return npi_library_mremap(memory, bytes, new_bytes, out);
 }
 
 int npi_os_unmap(void *memory, size_t bytes)
@@ -91,6 +141,7 @@ int npi_os_advise(void *memory, size_t bytes, npi_os_advice advice)
     /* The kernel splits a huge page that is to be cold only in part. */
     case NPI_OS_ADVICE_SPLIT: kernel_advice = MADV_COLD; break;
     case NPI_OS_ADVICE_POPULATE: kernel_advice = MADV_POPULATE_WRITE; break;
+    case NPI_OS_ADVICE_POPULATE_READ: kernel_advice = MADV_POPULATE_READ; break;
     }
     int error;
     do {
@@ -110,73 +161,4 @@ int npi_os_unlock_memory(void *memory, size_t bytes)
 {
     return npi_os_call(NPI_CALL_MUNLOCK, SYS_munlock, npi_os_pointer(memory), (long)bytes, 0, 0, 0,
                        0, NULL);
-}
-
-/* --- placement --------------------------------------------------------------------------- */
-
-int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const npi_node_set *nodes,
-                       bool move)
-{
-    long mode = KERNEL_MPOL_DEFAULT;
-    switch (policy) {
-    case NPI_OS_POLICY_DEFAULT: mode = KERNEL_MPOL_DEFAULT; break;
-    case NPI_OS_POLICY_BIND: mode = KERNEL_MPOL_BIND; break;
-    case NPI_OS_POLICY_PREFERRED: mode = KERNEL_MPOL_PREFERRED; break;
-    case NPI_OS_POLICY_INTERLEAVE: mode = KERNEL_MPOL_INTERLEAVE; break;
-    case NPI_OS_POLICY_LOCAL: mode = KERNEL_MPOL_LOCAL; break;
-    case NPI_OS_POLICY_PREFERRED_MANY: mode = KERNEL_MPOL_PREFERRED_MANY; break;
-    case NPI_OS_POLICY_OTHER: return EINVAL;
-    }
-    bool takes_nodes = mode != KERNEL_MPOL_DEFAULT && mode != KERNEL_MPOL_LOCAL;
-    /* Without this flag a later change of the cpuset renumbers the nodes by their rank, and memory
-     * bound to node 3 would come from node 5 although node 3 is still there. */
-    if (takes_nodes)
-        mode |= KERNEL_MPOL_STATIC_NODES;
-    return npi_os_call(NPI_CALL_MBIND, SYS_mbind, npi_os_pointer(memory), (long)bytes, mode,
-                       takes_nodes ? npi_os_pointer(nodes->bits) : 0, takes_nodes ? MASK_BITS : 0,
-                       move ? KERNEL_MPOL_MF_MOVE | KERNEL_MPOL_MF_STRICT : 0, NULL);
-}
-
-int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_set *nodes)
-{
-    int mode = 0;
-    npi_node_set found;
-    npi_node_set_clear(&found);
-    int error = npi_os_call(NPI_CALL_GET_MEMPOLICY, SYS_get_mempolicy, npi_os_pointer(&mode),
-                            npi_os_pointer(found.bits), MASK_BITS, npi_os_pointer(address),
-                            KERNEL_MPOL_F_ADDR, 0, NULL);
-    if (error != 0)
-        return error;
-    switch (mode & ~KERNEL_MPOL_MODE_FLAGS) {
-    case KERNEL_MPOL_DEFAULT: *policy = NPI_OS_POLICY_DEFAULT; break;
-    case KERNEL_MPOL_BIND: *policy = NPI_OS_POLICY_BIND; break;
-    case KERNEL_MPOL_PREFERRED:
-        /* Kernels before 5.14 say "preferred, no node" when they mean local. */
-        *policy = npi_node_set_count(&found) == 0 ? NPI_OS_POLICY_LOCAL : NPI_OS_POLICY_PREFERRED;
-        break;
-    case KERNEL_MPOL_INTERLEAVE: *policy = NPI_OS_POLICY_INTERLEAVE; break;
-    case KERNEL_MPOL_LOCAL: *policy = NPI_OS_POLICY_LOCAL; break;
-    case KERNEL_MPOL_PREFERRED_MANY: *policy = NPI_OS_POLICY_PREFERRED_MANY; break;
-    default: *policy = NPI_OS_POLICY_OTHER; break;
-    }
-    *nodes = found;
-    return 0;
-}
-
-int npi_os_page_nodes(void *const *pages, size_t count, int *status)
-{
-    return npi_os_call(NPI_CALL_MOVE_PAGES, SYS_move_pages, 0, (long)count, npi_os_pointer(pages),
-                       0, npi_os_pointer(status), 0, NULL);
-}
-
-int npi_os_allowed_nodes(npi_node_set *out)
-{
-    npi_node_set found;
-    npi_node_set_clear(&found);
-    int error = npi_os_call(NPI_CALL_GET_MEMPOLICY, SYS_get_mempolicy, 0,
-                            npi_os_pointer(found.bits), MASK_BITS, 0, KERNEL_MPOL_F_MEMS_ALLOWED, 0,
-                            NULL);
-    if (error == 0)
-        *out = found;
-    return error;
 }

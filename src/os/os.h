@@ -145,17 +145,19 @@ typedef enum npi_os_policy {
     NPI_OS_POLICY_PREFERRED,
     NPI_OS_POLICY_INTERLEAVE,
     NPI_OS_POLICY_LOCAL,
-    NPI_OS_POLICY_PREFERRED_MANY,
-    NPI_OS_POLICY_OTHER /* only as an answer: one this library does not set */
+    NPI_OS_POLICY_PREFERRED_MANY,      /* since Linux 5.15 */
+    NPI_OS_POLICY_WEIGHTED_INTERLEAVE, /* since Linux 6.9 */
+    NPI_OS_POLICY_OTHER                /* only as an answer: one this library does not set */
 } npi_os_policy;
 
 typedef enum npi_os_advice {
-    NPI_OS_ADVICE_HUGE = 0, /* transparent huge pages wanted */
-    NPI_OS_ADVICE_NO_HUGE,  /* not wanted */
-    NPI_OS_ADVICE_DISCARD,  /* give the pages back, keep the addresses; they read as zero */
-    NPI_OS_ADVICE_SPLIT,   /* a huge page of which this is a part becomes ordinary ones (since Linux
-                              5.4, and by the way, so look whether it worked) */
-    NPI_OS_ADVICE_POPULATE /* fault every page in for writing; EINVAL before Linux 5.14 */
+    NPI_OS_ADVICE_HUGE = 0,     /* transparent huge pages wanted */
+    NPI_OS_ADVICE_NO_HUGE,      /* not wanted */
+    NPI_OS_ADVICE_DISCARD,      /* give the pages back, keep the addresses; they read as zero */
+    NPI_OS_ADVICE_SPLIT,        /* a huge page of which this is a part becomes ordinary ones (since
+                                   Linux 5.4, and by the way, so look whether it worked) */
+    NPI_OS_ADVICE_POPULATE,     /* fault every page in for writing; EINVAL before Linux 5.14 */
+    NPI_OS_ADVICE_POPULATE_READ /* for reading: a file's pages come, but are not copied */
 } npi_os_advice;
 
 size_t npi_os_page_size(void);
@@ -163,7 +165,39 @@ size_t npi_os_huge_page_size(void); /* the transparent one; 0 if unknown */
 /* Anonymous private zeroed pages; `bytes` a multiple of the page size, `alignment` a power of two
  * (0: page). Not counted against overcommit until touched. */
 int npi_os_map(size_t bytes, size_t alignment, void **out);
+/* From the pool of huge pages of that size, reserved for the mapping. ENOMEM: the pool, or what the
+ * process may have of it, is too small; EINVAL: there are none of that size. */
+int npi_os_map_huge(size_t bytes, size_t huge_bytes, void **out);
 int npi_os_unmap(void *memory, size_t bytes);
+/* Makes one mapping longer or shorter (mremap), perhaps at another address; pages, policy and
+ * advice go with it. Mappings of huge pages can only be made shorter. EAGAIN: the limit of locked
+ * memory. */
+int npi_os_resize(void *memory, size_t bytes, size_t new_bytes, void **out);
+
+/* --- files as memory --------------------------------------------------------------------- */
+
+typedef enum npi_os_file_access {
+    NPI_OS_FILE_READ = 0, /* the file's own pages, not to be written */
+    NPI_OS_FILE_SHARED,   /* the same, and what is written goes into the file */
+    NPI_OS_FILE_PRIVATE   /* what is written becomes a copy of this mapping's own */
+} npi_os_file_access;
+
+typedef struct npi_os_file_info {
+    uint64_t bytes;
+    bool regular;
+    bool huge_pages; /* of a hugetlbfs */
+} npi_os_file_info;
+
+/* `path` as the caller gave it: npi_os_set_root() is not for it. Never waits. */
+int npi_os_open_file(const char *path, bool writable, int *file);
+int npi_os_file_look(int file, npi_os_file_info *out); /* the call is fstat */
+/* Whole pages from an offset that is a multiple of the page size; the mapping outlives the file's
+ * descriptor. */
+int npi_os_map_file(int file, npi_os_file_access access, uint64_t offset, size_t bytes, void **out);
+void npi_os_close_file(int file);
+
+/* --- the place of memory ----------------------------------------------------------------- */
+
 int npi_os_advise(void *memory, size_t bytes, npi_os_advice advice);
 int npi_os_lock_memory(void *memory, size_t bytes);
 int npi_os_unlock_memory(void *memory, size_t bytes);
@@ -182,8 +216,23 @@ int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_se
  * Not present, not mapped, or only read so far (when the kernel's shared page of zeros stands in
  * for it): -ENOENT or -EFAULT; which of them differs between kernels. */
 int npi_os_page_nodes(void *const *pages, size_t count, int *status);
+/* Moves each page to the node given for it (move_pages). status[i]: where it is now, or a negative
+ * errno: -ENOENT: not present; -EACCES: other processes have it mapped too; -EBUSY: in use. A page
+ * that stayed where it was may be reported as if it had been moved: ask afterwards. */
+int npi_os_move_pages(void *const *pages, size_t count, const int *nodes, int *status);
 /* The memory nodes this process may allocate on (get_mempolicy, MPOL_F_MEMS_ALLOWED). */
 int npi_os_allowed_nodes(npi_node_set *out);
+
+/* The policy of the calling thread, by which the kernel places what has none of its own: also a
+ * file's pages, when this thread is the first to read them. */
+typedef struct npi_os_thread_policy {
+    int mode; /* the kernel's own */
+    npi_node_set nodes;
+} npi_os_thread_policy;
+
+int npi_os_thread_policy_set(npi_os_policy policy, const npi_node_set *nodes,
+                             npi_os_thread_policy *before);
+int npi_os_thread_policy_restore(const npi_os_thread_policy *before);
 
 /* --- files and the environment ----------------------------------------------------------- */
 

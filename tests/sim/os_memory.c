@@ -172,6 +172,65 @@ int npi_os_map(size_t bytes, size_t alignment, void **out)
     return 0;
 }
 
+/* A machine without pools of huge pages, and without files. */
+int npi_os_map_huge(size_t bytes, size_t huge_bytes, void **out)
+{
+    (void)bytes;
+    (void)huge_bytes;
+    (void)out;
+    npt_call(1500);
+    return ENOMEM;
+}
+
+int npi_os_open_file(const char *path, bool writable, int *file)
+{
+    (void)path;
+    (void)writable;
+    (void)file;
+    npt_call(1500);
+    return ENOENT;
+}
+
+int npi_os_file_look(int file, npi_os_file_info *out)
+{
+    (void)file;
+    (void)out;
+    return EBADF;
+}
+
+int npi_os_map_file(int file, npi_os_file_access access, uint64_t offset, size_t bytes, void **out)
+{
+    (void)file;
+    (void)access;
+    (void)offset;
+    (void)bytes;
+    (void)out;
+    return EBADF;
+}
+
+void npi_os_close_file(int file)
+{
+    (void)file;
+}
+
+/* Always somewhere else, so that nobody can rely on the old address. */
+int npi_os_resize(void *memory, size_t bytes, size_t new_bytes, void **out)
+{
+    const mapping *m = mapping_of(memory);
+    if (m == NULL || m->base != memory || m->bytes != bytes)
+        npt_fail("# bytes are resized that are no mapping", bytes, 0, 0);
+    npi_os_policy policy = m->policy;
+    npi_node_set nodes = m->nodes;
+    int error = npi_os_map(new_bytes, 0, out);
+    if (error != 0)
+        return error;
+    memcpy(*out, memory, bytes < new_bytes ? bytes : new_bytes);
+    mapping *moved = mapping_of(*out);
+    moved->policy = policy;
+    moved->nodes = nodes;
+    return npi_os_unmap(memory, bytes);
+}
+
 int npi_os_unmap(void *memory, size_t bytes)
 {
     npt_call(1500);
@@ -259,6 +318,30 @@ int npi_os_page_nodes(void *const *pages, size_t page_count, int *status)
         const mapping *m = mapping_of(pages[i]);
         status[i] = m != NULL ? page_node(m) : -EFAULT;
     }
+    return 0;
+}
+
+/* Pages have the node of their mapping's policy: nothing moves one by one. */
+int npi_os_move_pages(void *const *pages, size_t page_count, const int *nodes, int *status)
+{
+    (void)nodes;
+    return npi_os_page_nodes(pages, page_count, status);
+}
+
+int npi_os_thread_policy_set(npi_os_policy policy, const npi_node_set *nodes,
+                             npi_os_thread_policy *before)
+{
+    (void)policy;
+    (void)nodes;
+    (void)before;
+    npt_call(300);
+    return 0;
+}
+
+int npi_os_thread_policy_restore(const npi_os_thread_policy *before)
+{
+    (void)before;
+    npt_call(300);
     return 0;
 }
 
