@@ -44,7 +44,7 @@ static np_status check_enums(const np_array_options *options)
     if ((unsigned)options->hard_mode > NP_HARD_MODE_STRICT)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_array_options.hard_mode is %d",
                         (int)options->hard_mode);
-    if ((unsigned)options->prefault > NP_PREFAULT_TOUCH)
+    if ((unsigned)options->prefault > NP_PREFAULT_POPULATE)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_array_options.prefault is %d",
                         (int)options->prefault);
     if ((unsigned)options->huge_pages > NP_HUGE_PAGES_TRANSPARENT)

@@ -7,7 +7,7 @@
 # usage: hooked_calls.sh OBJECT…      (…/src/<layer>/<file>.o; looks at base and os)
 set -eu
 # Enter the kernel, or may allocate: must be asked.
-hooked='mmap(64)?|munmap|madvise|open(64)?|openat(64)?|read|pread(64)?|write|close|access|getrlimit(64)?|
+hooked='mmap(64)?|munmap|mremap|fstat(64)?|madvise|open(64)?|openat(64)?|read|pread(64)?|write|close|access|getrlimit(64)?|
 getcpu|syscall|malloc|calloc|realloc|aligned_alloc|posix_memalign|pthread_(create|join|sigmask|
 attr_init|setname_np|getattr_np|key_create|setspecific|atfork|mutex_[a-z]+|cond_[a-z]+)|poll|ppoll|
 epoll_[a-z0-9]+|eventfd|inotify_[a-z0-9]+|pipe2?|mlock|munlock|mremap|mprotect|sched_[a-z]+|
