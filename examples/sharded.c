@@ -1,7 +1,7 @@
 /*
  * Counting without sharing: every node has a histogram of its own, in its own memory, and every
  * worker its own line of one counter. What nobody shares does not travel between caches; the whole
- * is added up once, at the end.
+ * is added up once, at the end. The bytes lie in buffers of the node that reads them.
  */
 #include <stdatomic.h>
 
@@ -15,15 +15,21 @@ struct histogram {
 
 static np_sharded *histograms;
 static np_sharded_counter *seen;
+static np_buffer_pool *buffers;
 
 static void sort_bytes(void *argument)
 {
     uint32_t state = *(uint32_t *)argument;
-    struct histogram *own = np_sharded_local(histograms); /* this node's */
+    unsigned char *bytes = NULL;
+    CHECK(np_buffer_acquire(buffers, (void **)&bytes)); /* on this node */
     for (int i = 0; i < BYTES; i++) {
         state = state * 1664525u + 1013904223u;
-        atomic_fetch_add_explicit(&own->bucket[state >> 28], 1, memory_order_relaxed);
+        bytes[i] = (unsigned char)(state >> 24);
     }
+    struct histogram *own = np_sharded_local(histograms); /* this node's */
+    for (int i = 0; i < BYTES; i++)
+        atomic_fetch_add_explicit(&own->bucket[bytes[i] / 16], 1, memory_order_relaxed);
+    CHECK(np_buffer_release(buffers, bytes));
     np_sharded_counter_add(seen, BYTES);
 }
 
@@ -50,6 +56,7 @@ int main(int argc, char **argv)
     CHECK(np_sharded_create(executor, NP_SHARDED_OPTIONS(.bytes = sizeof(struct histogram)),
                             &histograms));
     CHECK(np_sharded_counter_create(executor, &seen));
+    CHECK(np_buffer_pool_create(executor, NP_BUFFER_POOL_OPTIONS(.block_bytes = BYTES), &buffers));
 
     uint32_t seeds[TASKS];
     np_node_id nodes[EXAMPLE_MAX_NODES];
@@ -67,6 +74,7 @@ int main(int argc, char **argv)
     EXPECT(all == (uint64_t)TASKS * BYTES);
     EXPECT(np_sharded_counter_read(seen) == all);
 
+    np_buffer_pool_destroy(buffers);
     np_sharded_counter_destroy(seen);
     np_sharded_destroy(histograms);
     CHECK(np_group_destroy(group));

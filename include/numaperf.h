@@ -6,6 +6,7 @@
 
 #include <numaperf/affinity.h>
 #include <numaperf/array.h>
+#include <numaperf/buffer_pool.h>
 #include <numaperf/channel.h>
 #include <numaperf/error.h>
 #include <numaperf/executor.h>

@@ -86,7 +86,7 @@ np_node_index npi_places_outside(const npi_places *places)
     return index != NP_NODE_INDEX_NONE ? index : 0;
 }
 
-np_status npi_places_map(const npi_places *places, const np_executor *executor, np_node_index node,
+np_status npi_places_map(const npi_places *places, const np_topology *topology, np_node_index node,
                          size_t bytes, np_hard_mode hard_mode, np_huge_pages huge_pages,
                          np_region **out)
 {
@@ -102,5 +102,5 @@ np_status npi_places_map(const npi_places *places, const np_executor *executor, 
         options.nodes = &places->memory[node];
         options.node_count = 1;
     }
-    return np_region_create(executor->topology, bytes, &options, out);
+    return np_region_create(topology, bytes, &options, out);
 }

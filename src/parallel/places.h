@@ -39,8 +39,9 @@ static inline npi_worker *npi_places_worker(const npi_places *places)
     return worker != NULL && worker->executor->identity == places->identity ? worker : NULL;
 }
 
-/* Memory for a node, present: on it as long as it has room. Whole pages, zeroed. */
-np_status npi_places_map(const npi_places *places, const np_executor *executor, np_node_index node,
+/* Memory for a node, present: on it as long as it has room. Whole pages, zeroed. `topology`: the
+ * executor's, or a clone. */
+np_status npi_places_map(const npi_places *places, const np_topology *topology, np_node_index node,
                          size_t bytes, np_hard_mode hard_mode, np_huge_pages huge_pages,
                          np_region **out);
 

@@ -68,8 +68,8 @@ static np_status map_node(np_sharded *sharded, const np_executor *executor, npi_
         return NP_OK;
     if (stride > BYTES_MOST / count)
         return npi_fail_memory(stride, "a sharded value for each worker");
-    np_status status = npi_places_map(&sharded->places, executor, node->index, stride * count,
-                                      options->hard_mode, NP_HUGE_PAGES_DEFAULT,
+    np_status status = npi_places_map(&sharded->places, executor->topology, node->index,
+                                      stride * count, options->hard_mode, NP_HUGE_PAGES_DEFAULT,
                                       &sharded->regions[node->index]);
     if (status != NP_OK)
         return status;

@@ -1,5 +1,5 @@
 /*
- * tests/fault/cases_sharded.c - values per node, the counter and the buffer pool.
+ * tests/fault/cases_sharded.c - values per node or worker, and the counter.
  */
 #include "cases.h"
 

@@ -158,6 +158,7 @@ void fault_release(fault_run *run)
     np_array_destroy(run->array);
     np_sharded_destroy(run->sharded);
     np_sharded_counter_destroy(run->counter);
+    np_buffer_pool_destroy(run->pool);
     np_stats_destroy(run->stats);
     np_stats_destroy(run->older);
     np_leave_destroy(run->leave);

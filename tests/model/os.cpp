@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/status.h"
 #include "executor/lifecycle.h"
+#include "executor/near.h"
 #include "memory/arena.h"
 #include "model/core.h"
 #include "os/number.h"
@@ -225,6 +226,13 @@ void npi_arena_init(npi_arena *, np_node_id, bool) {}
 void *npi_arena_alloc(npi_arena *, size_t bytes, size_t)
 {
     return np_model::allocate(bytes);
+}
+
+/* --- data: no case says where its data lies ----------------------------------------------- */
+
+np_status npi_near_choose(np_executor *, npi_worker *, const np_data_range *, size_t, npi_choice *)
+{
+    return NP_ERR_NOT_SUPPORTED;
 }
 
 /* --- what only workers with threads of their own come to ---------------------------------------
