@@ -1,17 +1,17 @@
 /*
  * memory/range_cache.c - the slots of memory/range_cache.h.
  *
- * A slot: bits 0-15 the node's id plus one (0: nothing is known), 16-31 the serial number, 32-63
- * the chunk's number above the twelve bits that its slot stands for. Addresses of user space have
- * at most 57 bits on the machines we know, which leaves 29 for the tag.
+ * A slot: bits 0-10 the node's id plus one (0: nothing is known), 11-31 the serial number, 32-63
+ * the chunk's number above the twelve bits that its slot stands for. Linux has at most 1,024 nodes,
+ * and addresses of user space at most 57 bits on the machines we know, which leaves 29 for the tag.
  */
 #include "memory/range_cache.h"
 
 #include "base/atomic.h"
 
-#define NODE_MASK   UINT64_C(0xffff)
-#define SERIAL_ONE  (UINT64_C(1) << 16)
-#define SERIAL_MASK (NODE_MASK << 16)
+#define NODE_MASK   UINT64_C(0x7ff)
+#define SERIAL_ONE  (NODE_MASK + 1)
+#define SERIAL_MASK (UINT64_C(0xffffffff) & ~NODE_MASK)
 #define TAG_SHIFT   32
 
 static np_atomic(uint64_t) slots[NPI_CHUNK_SLOTS];
@@ -44,8 +44,8 @@ void npi_range_cache_keep(const npi_chunk_look *look, np_node_id node)
     uint64_t seen = look->seen;
     uint64_t word = (uint64_t)tag_of(look->chunk) << TAG_SHIFT | next_serial(seen) |
                     ((uint64_t)node + 1);
-    /* Fails if the slot has changed since the look; the order of one word suffices. Sixty-five
-     * thousand changes in between would go unseen, and cost distance. */
+    /* Fails if the slot has changed since the look; the order of one word suffices. Two million
+     * changes in between, to the very word, would go unseen, and cost distance. */
     (void)npi_cas_acq_rel(&slots[look->chunk % NPI_CHUNK_SLOTS], &seen, word);
 }
 

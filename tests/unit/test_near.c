@@ -7,6 +7,7 @@
  */
 #include "../support/pool.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "executor/near.h"
@@ -403,6 +404,65 @@ static void an_answer_on_its_way_is_not_kept(void **state)
     np_near_forget(NULL, 0);
 }
 
+/* Pages that move all the time, and threads that ask where they are. Only the mover changes the
+ * truth, so what it finds kept after it has forgotten must be the truth. */
+typedef struct moving {
+    np_atomic(uint32_t) truth; /* of all chunks */
+    np_atomic(uint32_t) stop;
+    np_atomic(uint32_t) kept;
+} moving;
+
+enum { MOVED_CHUNKS = 3, MOVES = UNIT_SANITIZED ? 3000 : 30000 };
+
+static uintptr_t moved_chunk(uint32_t which)
+{
+    /* The third one shares the first one's slot. */
+    return ((uintptr_t)5 << 40) +
+           (which < 2 ? which : (uintptr_t)NPI_CHUNK_SLOTS) * NPI_CHUNK_BYTES;
+}
+
+static void *ask_on(void *argument)
+{
+    moving *m = argument;
+    for (uint32_t i = 0; npi_load_relaxed(&m->stop) == 0; i++) {
+        npi_chunk_look look = npi_range_cache_look(moved_chunk(i % MOVED_CHUNKS));
+        if (look.node != NP_NODE_ID_NONE) {
+            npi_fetch_add_relaxed(&m->kept, 1u);
+            continue;
+        }
+        /* Acquire: what the kernel does; the truth of a moment after the look. */
+        npi_range_cache_keep(&look, (np_node_id)npi_load_acquire(&m->truth));
+    }
+    return NULL;
+}
+
+static void no_old_answer_outlives_forgetting(void **state)
+{
+    (void)state;
+    enum { ASKERS = 2 };
+    moving m = {.truth = 0, .stop = 0, .kept = 0};
+    pthread_t askers[ASKERS];
+    np_near_forget(NULL, 0);
+    for (int i = 0; i < ASKERS; i++)
+        assert_int_equal(pthread_create(&askers[i], NULL, ask_on, &m), 0);
+    uint32_t wrong = 0;
+    for (uint32_t move = 1; move <= MOVES; move++) {
+        npi_store_release(&m.truth, move % 1000);
+        for (uint32_t which = 0; which < MOVED_CHUNKS; which++)
+            np_near_forget((void *)moved_chunk(which), NPI_CHUNK_BYTES);
+        for (uint32_t look = 0; look < 9; look++) {
+            np_node_id kept = npi_range_cache_look(moved_chunk(look % MOVED_CHUNKS)).node;
+            wrong += kept != NP_NODE_ID_NONE && kept != (np_node_id)(move % 1000) ? 1 : 0;
+        }
+    }
+    npi_store_relaxed(&m.stop, 1u);
+    for (int i = 0; i < ASKERS; i++)
+        assert_int_equal(pthread_join(askers[i], NULL), 0);
+    print_message("%u answers were used\n", npi_load_relaxed(&m.kept));
+    assert_int_equal(wrong, 0);
+    np_near_forget(NULL, 0);
+}
+
 /* --- refusals ------------------------------------------------------------------------------ */
 
 static void nothing(void *argument)
@@ -462,6 +522,7 @@ int main(void)
         cmocka_unit_test(pages_that_are_not_there_are_asked_for_again),
         cmocka_unit_test(the_cache_keeps_and_forgets),
         cmocka_unit_test(an_answer_on_its_way_is_not_kept),
+        cmocka_unit_test(no_old_answer_outlives_forgetting),
         cmocka_unit_test(bad_ranges_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
