@@ -56,7 +56,7 @@ typedef struct np_array_options {
     void *owner_context;
     np_hard_mode hard_mode;
     np_prefault prefault;
-    np_huge_pages huge_pages; /* transparent: parts begin at huge pages */
+    np_huge_pages huge_pages; /* other than default and never: parts begin at huge pages */
 } np_array_options;
 
 NP_API void np_array_options_init(np_array_options *options);
@@ -140,9 +140,9 @@ NP_API size_t np_array_node_elements(const np_array *array, np_node_id node);
 
 /*
  * Where the pages are, by the kernel's own answer: `home` counts those on the node of their part
- * (on a virtual topology all that are present). It counts ordinary pages. Errors:
- * NP_ERR_INVALID_ARGUMENT; NP_ERR_NOT_SUPPORTED or NP_ERR_NOT_PERMITTED when the kernel refuses the
- * query.
+ * (on a virtual topology all that are present). It counts ordinary pages, or explicit huge ones.
+ * Errors: NP_ERR_INVALID_ARGUMENT; NP_ERR_NOT_SUPPORTED or NP_ERR_NOT_PERMITTED when the kernel
+ * refuses the query.
  */
 NP_API NP_MUST_USE np_status np_array_audit(const np_array *array, np_region_audit *summary);
 

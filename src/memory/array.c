@@ -47,7 +47,7 @@ static np_status check_enums(const np_array_options *options)
     if ((unsigned)options->prefault > NP_PREFAULT_POPULATE)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_array_options.prefault is %d",
                         (int)options->prefault);
-    if ((unsigned)options->huge_pages > NP_HUGE_PAGES_TRANSPARENT)
+    if ((unsigned)options->huge_pages > NP_HUGE_PAGES_1G)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_array_options.huge_pages is %d",
                         (int)options->huge_pages);
     return NP_OK;
@@ -168,7 +168,9 @@ static np_status make_partition(const np_topology *topology, size_t element_size
 /* The pages at which parts may begin. */
 static size_t part_page_bytes(np_huge_pages huge_pages)
 {
-    size_t huge = huge_pages == NP_HUGE_PAGES_TRANSPARENT ? npi_os_huge_page_size() : 0;
+    size_t huge = npi_huge_page_bytes(huge_pages);
+    if (huge_pages == NP_HUGE_PAGES_TRANSPARENT)
+        huge = npi_os_huge_page_size();
     return huge != 0 ? huge : npi_os_page_size();
 }
 
@@ -204,6 +206,16 @@ static void make_unknown(const np_array *array)
 static np_status map_and_place(np_array *array, const np_array_options *options)
 {
     const npi_partition *partition = array->partition;
+    array->enforcement = (np_enforcement){NP_ENFORCEMENT_STRICT, NP_REASON_NONE, 0};
+    if (npi_huge_page_bytes(options->huge_pages) != 0) {
+        bool done = false;
+        np_status status = npi_array_make_huge(array, options->hard_mode, &done);
+        if (status != NP_OK || done)
+            return status;
+    }
+    /* After too few huge pages the partition stays: the parts begin where they would have. */
+    array->from_pool = false;
+    array->page_bytes = npi_os_page_size();
     size_t bytes = partition->count * partition->element_bytes;
     array->bytes = (bytes + array->page_bytes - 1) / array->page_bytes * array->page_bytes;
     void *memory = NULL;
@@ -242,7 +254,6 @@ np_status np_array_create(const np_topology *topology, size_t element_size, size
     np_array *array = npi_alloc(sizeof *array, 0);
     if (array == NULL)
         return npi_fail_memory(sizeof *array, "an array");
-    array->page_bytes = npi_os_page_size();
     array->virtual_nodes = np_topology_is_virtual(topology);
     status = make_partition(topology, element_size, count, part_page_bytes(known.huge_pages),
                             &known, &array->partition);
@@ -307,108 +318,4 @@ void np_array_destroy(np_array *array)
     make_unknown(array);
     (void)npi_os_unmap(array->data, array->bytes);
     free_struct(array);
-}
-
-/* --- questions --------------------------------------------------------------------------- */
-
-void *np_array_data(const np_array *array)
-{
-    return array == NULL ? NULL : array->data;
-}
-
-size_t np_array_count(const np_array *array)
-{
-    return array == NULL ? 0 : array->partition->count;
-}
-
-size_t np_array_element_size(const np_array *array)
-{
-    return array == NULL ? 0 : array->partition->element_bytes;
-}
-
-np_distribution np_array_distribution(const np_array *array)
-{
-    return array == NULL ? NP_DISTRIBUTION_BLOCK : array->partition->distribution;
-}
-
-size_t np_array_nodes(const np_array *array, np_node_id *out, size_t capacity)
-{
-    if (array == NULL)
-        return 0;
-    const npi_partition *partition = array->partition;
-    for (size_t i = 0; i < partition->node_count && i < capacity && out != NULL; i++)
-        out[i] = partition->nodes[i];
-    return partition->node_count;
-}
-
-size_t np_array_block(const np_array *array)
-{
-    return array == NULL ? 0 : array->partition->block;
-}
-
-size_t np_array_page_size(const np_array *array)
-{
-    return array == NULL ? 0 : array->partition->page_bytes;
-}
-
-np_enforcement np_array_enforcement(const np_array *array)
-{
-    static const np_enforcement nothing = {NP_ENFORCEMENT_NONE, NP_REASON_NOT_REQUESTED, 0};
-    return array == NULL ? nothing : array->enforcement;
-}
-
-size_t np_array_piece_count(const np_array *array)
-{
-    return array == NULL ? 0 : array->partition->piece_count;
-}
-
-bool np_array_piece(const np_array *array, size_t piece, np_piece *out)
-{
-    if (array == NULL || out == NULL || piece >= array->partition->piece_count)
-        return false;
-    const npi_partition *partition = array->partition;
-    npi_part part = npi_partition_part(partition, piece);
-    *out = (np_piece){.begin = part.begin,
-                      .end = part.end,
-                      .data = array->data + part.begin * partition->element_bytes,
-                      .bytes = (part.end - part.begin) * partition->element_bytes,
-                      .node = partition->nodes[part.owner]};
-    return true;
-}
-
-size_t np_array_piece_of(const np_array *array, size_t element)
-{
-    if (array == NULL)
-        return 0;
-    const npi_partition *partition = array->partition;
-    return element < partition->count ? npi_partition_piece_of(partition, element)
-                                      : partition->piece_count;
-}
-
-np_node_id np_array_node_of(const np_array *array, size_t element)
-{
-    if (array == NULL || element >= array->partition->count)
-        return NP_NODE_ID_NONE;
-    const npi_partition *partition = array->partition;
-    return partition
-        ->nodes[npi_partition_owner(partition, npi_partition_piece_of(partition, element))];
-}
-
-np_node_id np_array_node_of_address(const np_array *array, const void *address)
-{
-    if (array == NULL || (uintptr_t)address < (uintptr_t)array->data)
-        return NP_NODE_ID_NONE;
-    size_t offset = (size_t)((uintptr_t)address - (uintptr_t)array->data);
-    return np_array_node_of(array, offset / array->partition->element_bytes);
-}
-
-size_t np_array_node_elements(const np_array *array, np_node_id node)
-{
-    if (array == NULL)
-        return 0;
-    const npi_partition *partition = array->partition;
-    for (size_t i = 0; i < partition->node_count; i++)
-        if (partition->nodes[i] == node)
-            return partition->elements[i];
-    return 0;
 }

@@ -61,6 +61,8 @@ static uint64_t new_bytes(const placing *self, size_t owner)
 static np_status look_at_free_memory(placing *self)
 {
     const npi_partition *partition = self->partition;
+    if (self->array->from_pool)
+        return NP_OK; /* its pages are other ones */
     for (size_t owner = 0; owner < partition->node_count; owner++) {
         uint64_t bytes = new_bytes(self, owner);
         if (bytes == 0)
@@ -211,18 +213,20 @@ static np_status prove(placing *self)
     return npi_place_prove(&self->place, &summary);
 }
 
+static np_status set_policies(placing *self)
+{
+    if (self->array->virtual_nodes)
+        return fall_short_of_virtual(self);
+    np_status status = look_at_free_memory(self);
+    return status == NP_OK ? place_pieces(self) : status;
+}
+
 np_status npi_array_place(np_array *array, const np_array_options *options)
 {
     placing self;
     begin(&self, array, array->partition, options->hard_mode);
-    np_status status = NP_OK;
-    if (array->virtual_nodes) {
-        status = fall_short_of_virtual(&self);
-    } else {
-        status = look_at_free_memory(&self);
-        if (status == NP_OK)
-            status = place_pieces(&self);
-    }
+    self.place.reached = array->enforcement;
+    np_status status = set_policies(&self);
     if (status == NP_OK)
         status = npi_place_advise(&self.place, options->huge_pages);
     if (status == NP_OK)
@@ -231,6 +235,46 @@ np_status npi_array_place(np_array *array, const np_array_options *options)
         status = prove(&self);
     array->enforcement = self.place.reached;
     array->preferred = self.preferred;
+    return status;
+}
+
+static np_status huge_fall_short(placing *self, int error, const char *call)
+{
+    const npi_partition *partition = self->partition;
+    return npi_huge_fall_short(&self->place, error, call, partition->nodes,
+                               self->array->virtual_nodes ? 0 : partition->node_count);
+}
+
+/* The mapping is there. Its pages are made now: one that is missing later would be a SIGBUS. */
+static np_status fill_huge(placing *self, bool *done)
+{
+    np_status status = set_policies(self);
+    if (status != NP_OK)
+        return status;
+    int error = npi_os_advise(self->array->data, self->array->bytes, NPI_OS_ADVICE_POPULATE);
+    if (error != 0)
+        return huge_fall_short(self, error, "madvise");
+    status = prove(self);
+    *done = status == NP_OK;
+    return status;
+}
+
+np_status npi_array_make_huge(np_array *array, np_hard_mode hard_mode, bool *done)
+{
+    const npi_partition *partition = array->partition;
+    *done = false;
+    array->from_pool = true;
+    array->page_bytes = partition->page_bytes;
+    array->bytes = partition->pages * partition->page_bytes;
+    void *memory = NULL;
+    int error = npi_os_map_huge(array->bytes, array->page_bytes, &memory);
+    array->data = memory;
+    placing self;
+    begin(&self, array, partition, hard_mode);
+    np_status status = error != 0 ? huge_fall_short(&self, error, "mmap") : fill_huge(&self, done);
+    if (!*done && error == 0)
+        (void)npi_os_unmap(array->data, array->bytes);
+    array->enforcement = self.place.reached;
     return status;
 }
 

@@ -70,6 +70,16 @@ int npi_pages_populate(char *data, size_t bytes, size_t page_bytes, bool by_read
 /* An audit after populating: every page is at home. */
 np_status npi_place_prove(npi_place *self, const np_region_audit *audit);
 
+/* --- explicit huge pages (region_huge.c) --------------------------------------------------- */
+
+/* Of what size they are asked for; 0: not at all. */
+size_t npi_huge_page_bytes(np_huge_pages huge_pages);
+
+/* Falls short because a mapping of them cannot be had or filled, and says what the pools of these
+ * nodes have (count 0: the whole machine's). Earlier steps are forgotten: another mapping comes. */
+np_status npi_huge_fall_short(npi_place *place, int error, const char *call,
+                              const np_node_id *nodes, size_t count);
+
 /* --- what is asked for, and what is there afterwards --------------------------------------- */
 
 /* NP_OK if all of them are nodes with memory and none is there twice; else the detail says which of

@@ -1,5 +1,6 @@
 /*
- * memory/region_huge.c - regions of explicit huge pages, from the system's pools of them.
+ * memory/region_huge.c - regions of explicit huge pages, from the system's pools of them, and what
+ * to say when those have too few, also for arrays.
  *
  * The kernel reserves pages of a pool for a mapping, but only by their number and not on a node: a
  * page bound to a node whose part of the pool is empty raises SIGBUS at first touch. So all pages
@@ -38,40 +39,46 @@ static void add_free_pages(npi_text *text, const char *folder, size_t huge)
 }
 
 /* "of 4 pages of 2.0 MiB, free: node 0: 1, node 1: 0" */
-static void add_pools(npi_text *text, const np_region *region, size_t huge)
+static void add_pools(npi_text *text, const npi_place *place, const np_node_id *nodes, size_t count)
 {
-    npi_text_add(text, "of %zu pages of ", region->bytes / huge);
+    size_t huge = place->page_bytes;
+    npi_text_add(text, "of %zu pages of ", place->bytes / huge);
     npi_text_add_bytes(text, huge);
     npi_text_add(text, ", free: ");
-    bool by_node = region->node_count > 0 && !region->virtual_nodes;
-    if (!by_node)
+    if (count == 0)
         add_free_pages(text, "/sys/kernel/mm/hugepages", huge);
-    for (size_t i = 0; by_node && i < region->node_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         char folder[80];
-        snprintf(folder, sizeof folder, "/sys/devices/system/node/node%d/hugepages",
-                 (int)region->nodes[i]);
-        npi_text_add(text, i == 0 ? "node %d: " : ", node %d: ", (int)region->nodes[i]);
+        snprintf(folder, sizeof folder, "/sys/devices/system/node/node%d/hugepages", (int)nodes[i]);
+        npi_text_add(text, i == 0 ? "node %d: " : ", node %d: ", (int)nodes[i]);
         add_free_pages(text, folder, huge);
     }
 }
 
-/* The mapping is gone. What other steps said about it counts no more: another one comes. */
-static np_status fall_short(npi_placing *self, int error, const char *call)
+np_status npi_huge_fall_short(npi_place *place, int error, const char *call,
+                              const np_node_id *nodes, size_t count)
 {
-    const np_region *region = self->region;
     char what[160];
     npi_text text;
     npi_text_begin(&text, what, sizeof what);
     /* EFAULT is what would have been a SIGBUS. */
     bool pool = error == ENOMEM || error == EFAULT;
     npi_text_add(&text, pool ? "too few huge pages: " : "no huge pages: ");
-    add_pools(&text, region, region->page_bytes);
+    add_pools(&text, place, nodes, count);
     np_reason reason = NP_REASON_NO_HUGE_PAGES;
     if (!pool)
         reason = error == EINVAL ? NP_REASON_NOT_SUPPORTED : npi_place_reason(error);
-    self->place.reached = (np_enforcement){NP_ENFORCEMENT_STRICT, NP_REASON_NONE, 0};
-    return npi_place_fall_short(&self->place, NP_ENFORCEMENT_BEST_EFFORT, reason, error, call,
-                                what);
+    /* What other steps said about the mapping counts no more: another one comes. */
+    place->reached = (np_enforcement){NP_ENFORCEMENT_STRICT, NP_REASON_NONE, 0};
+    return npi_place_fall_short(place, NP_ENFORCEMENT_BEST_EFFORT, reason, error, call, what);
+}
+
+/* The mapping is gone. */
+static np_status fall_short(npi_placing *self, int error, const char *call)
+{
+    const np_region *region = self->region;
+    return npi_huge_fall_short(&self->place, error, call, region->nodes,
+                               region->virtual_nodes ? 0 : region->node_count);
 }
 
 /* The mapping is there: policy, then pages. */

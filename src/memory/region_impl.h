@@ -84,8 +84,6 @@ np_status npi_region_make(np_region *region, size_t bytes);
 
 /* --- explicit huge pages (region_huge.c) --------------------------------------------------- */
 
-/* 0: not asked for. */
-size_t npi_huge_page_bytes(np_huge_pages huge_pages);
 /* The same as npi_region_make from the pool. NP_OK with *done false: soft, and the pool cannot; the
  * shortfall is in the region's enforcement, and there is no mapping. */
 np_status npi_region_make_huge(np_region *region, size_t bytes, bool *done);

@@ -98,6 +98,21 @@ static void custom(fault_run *run)
     create(run, NP_DISTRIBUTION_CUSTOM, NP_HARD_MODE_SOFT);
 }
 
+/* The pool is usually empty here, and the array then as if there had been none. */
+static void huge(fault_run *run)
+{
+    np_array_options options;
+    np_array_options_init(&options);
+    options.huge_pages = NP_HUGE_PAGES_2M;
+    FAULT_CALL(run, np_array_create(run->topology, ELEMENT, COUNT, &options, &run->array));
+}
+
+static void check_huge(fault_run *run, bool fired)
+{
+    (void)fired;
+    check(run, true);
+}
+
 static void prepare_array(fault_run *run)
 {
     fault_make_topology(run, NULL);
@@ -237,6 +252,12 @@ static const fault_case cases[] = {
     CREATE(cyclic, prepare_virtual),
     CREATE(weighted, prepare_virtual),
     CREATE(custom, prepare_virtual),
+    {.function = "np_array_create",
+     .variant = "huge",
+     .prepare = prepare,
+     .call = huge,
+     .check = check_huge,
+     .allowed = {NP_ERR_NO_MEMORY}},
     REDISTRIBUTE(soft, prepare_array),
     REDISTRIBUTE(strict, prepare_array),
     REDISTRIBUTE(soft, prepare_virtual_array),

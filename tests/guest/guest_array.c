@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "guest_check.h"
@@ -228,6 +229,74 @@ static void check_too_large(void)
     np_array_destroy(array);
 }
 
+/* --- explicit huge pages -------------------------------------------------------------------- */
+
+enum { HUGE = 2 << 20, POOL = 6 };
+
+/* So many huge pages in the pool of each node; false where the kernel does not give them. */
+static bool fill_pools(int pages)
+{
+    bool all = true;
+    for (size_t i = 0; i < node_count; i++) {
+        char path[128], text[32];
+        snprintf(path, sizeof path,
+                 "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/nr_hugepages",
+                 (int)nodes[i]);
+        FILE *file = fopen(path, "w");
+        all = all && file != NULL && fprintf(file, "%d\n", pages) > 0;
+        all = file != NULL && fclose(file) == 0 && all;
+        all = all && guest_read_file(path, text, sizeof text) && atoi(text) == pages;
+    }
+    return all;
+}
+
+static void check_huge(const np_array *array, size_t block, const char *when)
+{
+    char *data = np_array_data(array);
+    for (size_t page = 0; page < np_array_count(array) * 8 / HUGE; page++) {
+        data[page * HUGE + 77] = 1;
+        int node = guest_node_of_page(data + page * HUGE);
+        GUEST_CHECK(node == nodes[page / block % node_count], "%s: huge page %zu lies on node %d",
+                    when, page, node);
+    }
+}
+
+static void check_pools(void)
+{
+    np_array *array = NULL;
+    np_array_options options = options_of(NP_DISTRIBUTION_BLOCK, 8);
+    options.huge_pages = NP_HUGE_PAGES_2M;
+    np_status status = np_array_create(topology, 8, 2 * node_count * HUGE / 8, &options, &array);
+    if (!GUEST_CHECK(status == NP_OK, "%s", np_error_detail()))
+        return;
+    check_huge(array, 2, "from the pool");
+    np_region_audit audit;
+    status = np_array_audit(array, &audit);
+    GUEST_CHECK(status == NP_OK && audit.pages == 2 * node_count && audit.home == audit.pages,
+                "%" PRIu64 " of %" PRIu64 " at home", audit.home, audit.pages);
+    np_array_options cyclic = options_of(NP_DISTRIBUTION_CYCLIC, 8);
+    cyclic.block = HUGE / 8;
+    status = np_array_redistribute(topology, array, &cyclic, NULL);
+    GUEST_CHECK(status == NP_OK, "%s", np_error_detail());
+    check_huge(array, 1, "in turn");
+    np_array_destroy(array);
+
+    /* More than the pools have. */
+    size_t count = 2 * POOL * node_count * HUGE / 8;
+    status = np_array_create(topology, 8, count, &options, &array);
+    GUEST_CHECK(status == NP_ERR_HARD_MODE && strstr(np_error_detail(), "too few huge pages"),
+                "%s: %s", np_status_name(status), np_error_detail());
+    options.hard_mode = NP_HARD_MODE_SOFT;
+    status = np_array_create(topology, 8, count, &options, &array);
+    np_enforcement reached = np_array_enforcement(array);
+    GUEST_CHECK(status == NP_OK && reached.level == NP_ENFORCEMENT_BEST_EFFORT &&
+                    reached.reason == NP_REASON_NO_HUGE_PAGES,
+                "%s: %s", np_status_name(status), np_reason_text(reached.reason));
+    if (status == NP_OK)
+        check_huge(array, 2 * POOL, "without the pool");
+    np_array_destroy(array);
+}
+
 /* --- the whole ----------------------------------------------------------------------------- */
 
 static bool let_huge_pages_be(const char *what)
@@ -263,6 +332,9 @@ int main(void)
         check_all(MOST_PAGES / 2, NP_HUGE_PAGES_DEFAULT);
     if (let_huge_pages_be("madvise"))
         check_array(NP_DISTRIBUTION_BLOCK, 8, MOST_PAGES, NP_HUGE_PAGES_TRANSPARENT);
+    if (fill_pools(POOL))
+        check_pools();
+    (void)fill_pools(0);
     check_many_pieces();
     check_too_large();
     np_topology_destroy(topology);

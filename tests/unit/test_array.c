@@ -287,6 +287,35 @@ static void test_huge_pages(void **state)
     np_array_destroy(array);
 }
 
+/* A pool that is as large as it is here, which usually means empty: so much is sure. */
+static void test_explicit_huge_pages(void **state)
+{
+    (void)state;
+    enum { HUGE = 2 << 20 };
+    size_t count = (size_t)3 * HUGE;
+    np_array *array = NULL;
+    np_status status = np_array_create(
+        real, 1, count,
+        NP_ARRAY_OPTIONS(.hard_mode = NP_HARD_MODE_STRICT, .huge_pages = NP_HUGE_PAGES_2M), &array);
+    bool has_pool = status == NP_OK;
+    if (!has_pool)
+        unit_expect_failure(status, NP_ERR_HARD_MODE, "huge pages: of 3 pages of 2.0 MiB, free: ");
+    np_array_destroy(array);
+
+    array = make(1, count, NP_ARRAY_OPTIONS(.huge_pages = NP_HUGE_PAGES_2M));
+    assert_int_equal(np_array_page_size(array), HUGE);
+    assert_int_equal((uintptr_t)np_array_data(array) % HUGE, 0);
+    assert_int_equal(np_array_piece_count(array), 3);
+    assert_int_equal(np_array_node_of(array, HUGE - 1), 0);
+    assert_int_equal(np_array_node_of(array, HUGE), 1);
+    memset(np_array_data(array), 1, count);
+    np_reason reason = np_array_enforcement(array).reason;
+    assert_true(
+        reason == NP_REASON_VIRTUAL_TOPOLOGY ||
+        (!has_pool && (reason == NP_REASON_NO_HUGE_PAGES || reason == NP_REASON_NOT_SUPPORTED)));
+    np_array_destroy(array);
+}
+
 /* --- refusals ---------------------------------------------------------------------------- */
 
 static void refuse(const np_array_options *options, np_status status, const char *part)
@@ -412,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_virtual_is_ordinary_memory),
         cmocka_unit_test(test_pages_of_the_real_machine),
         cmocka_unit_test(test_huge_pages),
+        cmocka_unit_test(test_explicit_huge_pages),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_more_pieces_than_the_system_maps),
