@@ -374,6 +374,33 @@ bool npi_submit_again(npi_worker *worker, const npi_task *task)
     return done;
 }
 
+/* --- continuations of channels ---------------------------------------------------------------- */
+
+np_status npi_submit_check(const np_executor *executor, np_node_id id, np_task_fn fn)
+{
+    npi_node *node;
+    np_status status = npi_executor_check(executor);
+    if (status == NP_OK && fn == NULL)
+        status = npi_fail(NP_ERR_INVALID_ARGUMENT, "the task's function is NULL");
+    return status == NP_OK && id != NP_NODE_ID_NONE ? resolve(executor, id, &node) : status;
+}
+
+np_status npi_submit_beyond(np_executor *executor, np_node_id id, np_task_fn fn, void *argument)
+{
+    npi_worker *worker = npi_worker_of(executor);
+    npi_node *node = id != NP_NODE_ID_NONE ? node_by_id(executor, id)
+                                           : near_caller(executor, worker);
+    npi_task task = {.fn = fn, .argument = argument};
+    task.meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
+    bool bounded = needs_room(node, worker, NP_AFFINITY_PREFERRED);
+    if (bounded)
+        npi_room_force(&node->inbox, 1);
+    np_status status = put_with_room(node, worker, NP_AFFINITY_PREFERRED, &task);
+    if (status != NP_OK && bounded)
+        npi_room_leave(&node->inbox, 1);
+    return status;
+}
+
 /* --- the public calls ----------------------------------------------------------------------- */
 
 static inline np_status enter(np_executor *executor, np_task_fn fn, npi_worker **worker)

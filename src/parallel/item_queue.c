@@ -15,27 +15,45 @@
 #define SEGMENT_BYTES       ((size_t)16 * 1024)
 #define SEGMENT_ITEMS_LEAST ((size_t)8)
 
+/* SIZE_MAX: too large. */
+static size_t segment_bytes(size_t items, size_t item_size)
+{
+    if (items > (PTRDIFF_MAX - sizeof(npi_item_segment)) / item_size)
+        return SIZE_MAX;
+    return sizeof(npi_item_segment) + items * item_size;
+}
+
 static npi_item_segment *new_segment(size_t items, size_t item_size, size_t *bytes)
 {
-    *bytes = SIZE_MAX;
-    if (items > (PTRDIFF_MAX - sizeof(npi_item_segment)) / item_size)
+    *bytes = segment_bytes(items, item_size);
+    if (*bytes == SIZE_MAX)
         return NULL;
-    *bytes = sizeof(npi_item_segment) + items * item_size;
     npi_item_segment *segment = npi_alloc(*bytes, 0);
     if (segment != NULL)
         segment->bytes = *bytes;
     return segment;
 }
 
-bool npi_item_queue_init(npi_item_queue *queue, size_t item_size, size_t capacity, size_t *bytes)
+size_t npi_item_queue_bytes(size_t item_size, size_t capacity)
 {
+    return segment_bytes(capacity, item_size);
+}
+
+bool npi_item_queue_init(npi_item_queue *queue, size_t item_size, size_t capacity, void *storage,
+                         size_t *bytes)
+{
+    NPI_CHECK(storage == NULL || capacity != 0);
     size_t items = capacity;
     if (capacity == 0) {
         items = SEGMENT_BYTES / item_size;
         if (items < SEGMENT_ITEMS_LEAST)
             items = SEGMENT_ITEMS_LEAST;
     }
-    npi_item_segment *segment = new_segment(items, item_size, bytes);
+    npi_item_segment *segment = storage;
+    if (segment != NULL)
+        segment->bytes = 0;
+    else
+        segment = new_segment(items, item_size, bytes);
     if (segment == NULL)
         return false;
     segment->next = segment;
@@ -58,7 +76,8 @@ void npi_item_queue_destroy(npi_item_queue *queue)
         npi_free(segment, segment->bytes);
         segment = next;
     }
-    npi_free(queue->head, queue->head->bytes);
+    if (queue->head->bytes != 0)
+        npi_free(queue->head, queue->head->bytes);
     queue->head = queue->tail = NULL;
 }
 
@@ -69,24 +88,44 @@ bool npi_item_queue_has_room(const npi_item_queue *queue)
     return queue->tail_index < queue->segment_items || queue->tail->next != queue->head;
 }
 
-void npi_item_queue_put(npi_item_queue *queue, const void *item)
+static size_t least(size_t a, size_t b)
 {
-    NPI_CHECK(npi_item_queue_has_room(queue));
-    if (queue->tail_index == queue->segment_items) {
-        queue->tail = queue->tail->next;
-        queue->tail_index = 0;
-        if (queue->capacity == 0)
-            queue->used++;
-    }
-    memcpy(queue->tail->items + queue->tail_index * queue->item_size, item, queue->item_size);
-    queue->tail_index++;
-    queue->length++;
+    return a < b ? a : b;
 }
 
-/* Unlinks the spare segments that are more than there are used ones. */
-static npi_item_segment *trim(npi_item_queue *queue)
+size_t npi_item_queue_put_many(npi_item_queue *queue, const void *items, size_t count)
 {
-    npi_item_segment *list = NULL;
+    const unsigned char *from = items;
+    size_t put = 0;
+    while (put < count && npi_item_queue_has_room(queue)) {
+        if (queue->tail_index == queue->segment_items) {
+            queue->tail = queue->tail->next;
+            queue->tail_index = 0;
+            if (queue->capacity == 0)
+                queue->used++;
+        }
+        size_t run = least(count - put, queue->segment_items - queue->tail_index);
+        if (queue->capacity != 0)
+            run = least(run, queue->capacity - queue->length);
+        memcpy(queue->tail->items + queue->tail_index * queue->item_size,
+               from + put * queue->item_size, run * queue->item_size);
+        queue->tail_index += run;
+        queue->length += run;
+        put += run;
+    }
+    return put;
+}
+
+void npi_item_queue_put(npi_item_queue *queue, const void *item)
+{
+    size_t put = npi_item_queue_put_many(queue, item, 1);
+    NPI_CHECK(put == 1);
+    (void)put;
+}
+
+/* Unlinks the spare segments that are more than there are used ones, in front of `list`. */
+static npi_item_segment *trim(npi_item_queue *queue, npi_item_segment *list)
+{
     while (queue->segments > 2 * queue->used) {
         npi_item_segment *spare = queue->tail->next;
         queue->tail->next = spare->next;
@@ -97,28 +136,52 @@ static npi_item_segment *trim(npi_item_queue *queue)
     return list;
 }
 
-npi_item_segment *npi_item_queue_take(npi_item_queue *queue, void *item)
+/* `run` items were taken from the head segment. */
+static void drained(npi_item_queue *queue, size_t run, npi_item_segment **segments)
 {
-    NPI_CHECK(queue->length > 0);
-    memcpy(item, queue->head->items + queue->head_index * queue->item_size, queue->item_size);
-    queue->head_index++;
-    queue->length--;
+    queue->head_index += run;
+    queue->length -= run;
     if (queue->length == 0) {
         /* Empty: head and tail have met in one segment. Begin at its start again, in warm cache
          * lines. */
         NPI_CHECK(queue->head == queue->tail && queue->head_index == queue->tail_index);
         queue->head_index = 0;
         queue->tail_index = 0;
-        return NULL;
+        return;
     }
     if (queue->head_index < queue->segment_items)
-        return NULL;
+        return;
     queue->head = queue->head->next;
     queue->head_index = 0;
     if (queue->capacity != 0)
-        return NULL;
+        return;
     queue->used--;
-    return trim(queue);
+    *segments = trim(queue, *segments);
+}
+
+size_t npi_item_queue_take_many(npi_item_queue *queue, void *items, size_t count,
+                                npi_item_segment **segments)
+{
+    unsigned char *to = items;
+    size_t taken = 0;
+    while (taken < count && queue->length > 0) {
+        size_t run = least(count - taken, queue->segment_items - queue->head_index);
+        run = least(run, queue->length);
+        memcpy(to + taken * queue->item_size,
+               queue->head->items + queue->head_index * queue->item_size, run * queue->item_size);
+        taken += run;
+        drained(queue, run, segments);
+    }
+    return taken;
+}
+
+npi_item_segment *npi_item_queue_take(npi_item_queue *queue, void *item)
+{
+    npi_item_segment *segments = NULL;
+    size_t taken = npi_item_queue_take_many(queue, item, 1, &segments);
+    NPI_CHECK(taken == 1);
+    (void)taken;
+    return segments;
 }
 
 npi_item_segment *npi_item_queue_new_segment(const npi_item_queue *queue)

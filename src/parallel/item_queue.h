@@ -24,7 +24,7 @@
 
 typedef struct npi_item_segment {
     struct npi_item_segment *next;
-    size_t bytes;          /* what was allocated, with this header */
+    size_t bytes;          /* what was allocated, with this header; 0: lent by the owner */
     unsigned char items[]; /* copied in and out as bytes, hence of no particular alignment */
 } npi_item_segment;
 
@@ -44,9 +44,13 @@ typedef struct npi_item_queue {
     size_t used;     /* from head to tail, both counted (unbounded queues only) */
 } npi_item_queue;
 
+/* What a bounded queue needs; SIZE_MAX: too large to be counted. */
+size_t npi_item_queue_bytes(size_t item_size, size_t capacity);
 /* False when there is no memory, with nothing left behind; *bytes is what was asked for (SIZE_MAX:
- * too large to be counted). `item_size` is at least 1. */
-bool npi_item_queue_init(npi_item_queue *queue, size_t item_size, size_t capacity, size_t *bytes);
+ * too large to be counted). `item_size` is at least 1. `storage`: npi_item_queue_bytes, aligned as
+ * for any object, that outlive the queue; NULL: it allocates, as an unbounded one always does. */
+bool npi_item_queue_init(npi_item_queue *queue, size_t item_size, size_t capacity, void *storage,
+                         size_t *bytes);
 /*
  * Frees all segments, whatever is in them. Also works on a copy that fork made while another thread
  * was in the middle of a change: what that change had in its hands may then leak in the child.
@@ -57,6 +61,11 @@ void npi_item_queue_destroy(npi_item_queue *queue);
 bool npi_item_queue_has_room(const npi_item_queue *queue);
 /* Needs room. */
 void npi_item_queue_put(npi_item_queue *queue, const void *item);
+/* Puts as many of `count` items as have room without another segment; returns how many. */
+size_t npi_item_queue_put_many(npi_item_queue *queue, const void *items, size_t count);
+/* Takes at most `count`; returns how many. Segments no longer wanted go in front of *segments. */
+size_t npi_item_queue_take_many(npi_item_queue *queue, void *items, size_t count,
+                                npi_item_segment **segments);
 /* Needs an item. Returns segments that are no longer wanted (NULL: none), for
  * npi_item_segments_free. */
 npi_item_segment *npi_item_queue_take(npi_item_queue *queue, void *item);

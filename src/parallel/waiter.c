@@ -8,15 +8,26 @@
 #include "base/assert.h"
 #include "os/os.h"
 
-void npi_waiter_init(npi_waiter *waiter, const void *in, void *out)
+void npi_waiter_init(npi_waiter *waiter, const void *in, void *out, size_t count)
 {
     waiter->next = NULL;
     waiter->previous = NULL;
     waiter->queued = false;
     waiter->in = in;
     waiter->out = out;
-    waiter->result = NP_OK;
+    waiter->count = count;
+    npi_plain_set(&waiter->moved, (size_t)0);
+    npi_plain_set(&waiter->result, NP_OK);
     npi_atomic_init(&waiter->word, 0u);
+}
+
+void npi_waiter_again(npi_waiter *waiter)
+{
+    NPI_CHECK(!waiter->queued);
+    npi_plain_set(&waiter->result, NP_OK);
+    /* Relaxed: nobody else knows it; the channel's lock publishes it. A wake for the last wait may
+     * still come: it ends the next sleep for no reason, which is always allowed. */
+    npi_store_relaxed(&waiter->word, 0u);
 }
 
 void npi_waiter_add(npi_waiter_list *list, npi_waiter *waiter)
@@ -47,15 +58,20 @@ void npi_waiter_remove(npi_waiter_list *list, npi_waiter *waiter)
     waiter->queued = false;
 }
 
+bool npi_waiter_claim_one(npi_waiter_list *list, npi_waiter *waiter)
+{
+    npi_waiter_remove(list, waiter);
+    /* Relaxed: only decides between this and npi_waiter_cancel. The waiter's fields came with the
+     * lock; npi_waiter_finish publishes what is done for it. */
+    uint32_t before = npi_fetch_or_relaxed(&waiter->word, NPI_WAITER_CLAIMED);
+    return (before & NPI_WAITER_CANCELLED) == 0;
+}
+
 npi_waiter *npi_waiter_claim(npi_waiter_list *list)
 {
     while (list->first != NULL) {
         npi_waiter *waiter = list->first;
-        npi_waiter_remove(list, waiter);
-        /* Relaxed: only decides between this and npi_waiter_cancel. The waiter's fields came with
-         * the lock; npi_waiter_finish publishes what is done for it. */
-        uint32_t before = npi_fetch_or_relaxed(&waiter->word, NPI_WAITER_CLAIMED);
-        if ((before & NPI_WAITER_CANCELLED) == 0)
+        if (npi_waiter_claim_one(list, waiter))
             return waiter;
     }
     return NULL;

@@ -3,12 +3,13 @@
  * a list that the channel's lock protects.
  *
  * Whoever can serve a waiter claims it under the lock, does for it what it waits for (copies its
- * item), leaves the lock, and finishes it. A waiter whose deadline passes cancels itself. Claim and
+ * items), leaves the lock, and finishes it. A sender whose items do not all find room keeps its
+ * place, unclaimed, and goes on sleeping. A waiter whose deadline passes cancels itself. Claim and
  * cancel set a bit of the same word; the first of them in that word's order wins, so that
  *   - a waiter that was claimed is always served, never served and timed out at once, and
  *   - it leaves without touching the channel, which the one who learns of its effect may destroy.
  *
- * Who may call what: _add, _claim, _claim_all, _remove and _count under the channel's lock; _finish
+ * Who may call what: _add, _claim (all three), _remove and _count under the channel's lock; _finish
  * the claimer, once, after it has left the lock; _sleep and _cancel the waiter itself.
  */
 #ifndef NPI_PARALLEL_WAITER_H
@@ -29,10 +30,14 @@ typedef struct npi_waiter {
     struct npi_waiter *previous;
     bool queued; /* in the list; under the lock */
 
-    /* Set by the waiter before it is added, then read (and *out written) by its claimer under the
-     * lock. */
-    const void *in; /* a sender's item */
-    void *out;      /* where a receiver wants its item */
+    /* Set by the waiter before it is added, then read (and *out written) by who serves it, under
+     * the lock. */
+    const void *in; /* a sender's items */
+    void *out;      /* where a receiver wants its items */
+    size_t count;   /* a sender: all of them; a receiver: no more, but one at least */
+    /* How many of them have been moved. The waiter's own while it is not in a list; in one, under
+     * the lock. */
+    np_plain(size_t) moved;
 
     /* Written by the claimer before npi_waiter_finish, read by the waiter after npi_waiter_sleep.
      */
@@ -54,12 +59,21 @@ typedef struct npi_waiter_list {
     npi_waiter *last;
 } npi_waiter_list;
 
-void npi_waiter_init(npi_waiter *waiter, const void *in, void *out);
+void npi_waiter_init(npi_waiter *waiter, const void *in, void *out, size_t count);
+/* After it was finished: for another wait, with what has been moved. */
+void npi_waiter_again(npi_waiter *waiter);
+
+static inline size_t npi_waiter_left(npi_waiter *waiter)
+{
+    return waiter->count - npi_plain_get(&waiter->moved);
+}
 
 /* At the end of the list. */
 void npi_waiter_add(npi_waiter_list *list, npi_waiter *waiter);
 /* Takes a waiter out of the list if it is in it. */
 void npi_waiter_remove(npi_waiter_list *list, npi_waiter *waiter);
+/* Takes this one out of the list; false: it has cancelled. */
+bool npi_waiter_claim_one(npi_waiter_list *list, npi_waiter *waiter);
 /* Takes the one that waits the longest and has not cancelled; NULL if there is none. */
 npi_waiter *npi_waiter_claim(npi_waiter_list *list);
 /* Takes them all; those that have not cancelled come back as a list linked by `next`, behind

@@ -56,6 +56,9 @@ void set_identity(void *worker, uint32_t number);
 
 uint64_t now();
 
+/* How often an eventfd has been signalled; a case sets it to 0. */
+extern unsigned eventfd_signals;
+
 template <typename T> T *make()
 {
     return ::new (allocate(sizeof(T))) T();

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <numaperf/region.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/status.h"
@@ -21,6 +23,7 @@ namespace np_model
 {
 bool futex_wait(uint32_t *ticket, uint32_t expected, uint64_t deadline, const site &at);
 void futex_wake(uint32_t *ticket, uint32_t count, const site &at);
+unsigned eventfd_signals;
 } // namespace np_model
 
 int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t deadline)
@@ -52,6 +55,7 @@ void npi_os_at_fork(void (*)(void)) {}
 
 int npi_os_eventfd_signal(int)
 {
+    np_model::eventfd_signals++;
     return 0;
 }
 
@@ -216,6 +220,25 @@ void npi_free(void *memory, size_t bytes)
 {
     if (memory != NULL)
         np_model::give_back(memory, bytes);
+}
+
+/* --- regions: none of a channel's lies in one ------------------------------------------------- */
+
+np_status np_region_create(const np_topology *, size_t, const np_region_options *, np_region **)
+{
+    return NP_ERR_NOT_SUPPORTED;
+}
+
+void np_region_destroy(np_region *) {}
+
+void *np_region_data(const np_region *)
+{
+    return NULL;
+}
+
+np_enforcement np_region_enforcement(const np_region *)
+{
+    return {};
 }
 
 /* --- memory: segments come from the real pool, pieces from the model ---------------------------

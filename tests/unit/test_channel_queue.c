@@ -47,7 +47,7 @@ static void run(npi_random *random, size_t item_size, size_t capacity, size_t st
     static unsigned char item[4096];
     npi_item_queue queue;
     size_t bytes;
-    assert_true(npi_item_queue_init(&queue, item_size, capacity, &bytes));
+    assert_true(npi_item_queue_init(&queue, item_size, capacity, NULL, &bytes));
     uint64_t in = 0, out = 0;
     uint32_t puts_of_16 = 8;
     for (size_t step = 0; step < steps; step++) {
@@ -96,7 +96,7 @@ static void test_spare_segments_never_outnumber_the_used(void **state)
     npi_item_queue queue;
     size_t bytes;
     unsigned char item[64];
-    assert_true(npi_item_queue_init(&queue, sizeof item, 0, &bytes));
+    assert_true(npi_item_queue_init(&queue, sizeof item, 0, NULL, &bytes));
     size_t per_segment = queue.segment_items;
     uint64_t in = 0, out = 0;
     while (in < 40 * per_segment) {
@@ -122,7 +122,7 @@ static void test_a_cut_circle_can_be_freed(void **state)
     npi_item_queue queue;
     size_t bytes;
     unsigned char item[64];
-    assert_true(npi_item_queue_init(&queue, sizeof item, 0, &bytes));
+    assert_true(npi_item_queue_init(&queue, sizeof item, 0, NULL, &bytes));
     for (uint64_t i = 0; i < 3 * queue.segment_items; i++)
         put(&queue, i, item);
     npi_item_segment *rest = queue.head->next->next;
