@@ -380,12 +380,6 @@ uint32_t npi_executor_seat_count(const np_executor *executor);
 /* Puts a task that the worker has taken, and that must wait for its node, into its inbox again, at
  * the end. False: there is no memory for that. */
 bool npi_submit_again(npi_worker *worker, const npi_task *task);
-/* Could a task be submitted like that? The node may be NP_NODE_ID_NONE. */
-np_status npi_submit_check(const np_executor *executor, np_node_id id, np_task_fn fn);
-/* After such a check. A task that prefers the node (or one near the caller); never waits for room
- * in its inbox but goes beyond it, and calls no code of the user's. NP_ERR_SHUT_DOWN,
- * NP_ERR_NO_MEMORY. */
-np_status npi_submit_beyond(np_executor *executor, np_node_id id, np_task_fn fn, void *argument);
 
 /* --- find.c: every source of work ----------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "executor/near.h"
+#include "executor/submit.h"
 
 /* --- which node --------------------------------------------------------------------------- */
 
@@ -81,11 +82,6 @@ typedef struct way {
     bool shared;        /* the lane has other producers */
 } way;
 
-static np_status shut_down(void)
-{
-    return npi_fail(NP_ERR_SHUT_DOWN, "the executor is shut down or shutting down");
-}
-
 static np_status cannot_grow(const npi_node *node)
 {
     return npi_fail(NP_ERR_NO_MEMORY, "the queue of NUMA node %d cannot grow", (int)node->id);
@@ -116,7 +112,7 @@ static inline __attribute__((always_inline)) npi_queue *begin(way *to, npi_node 
     if (to->worker == NULL && !npi_lane_begin(to->lane, &node->executor->closed)) {
         if (to->shared)
             npi_lock_release(&to->lane->lock);
-        *status = shut_down();
+        *status = npi_fail_shut_down();
         return NULL;
     }
     return &to->lane->queue;
@@ -144,77 +140,8 @@ static inline __attribute__((always_inline)) void end(const way *to, npi_node *n
     npi_wake_for_task(node, kind, to->worker);
 }
 
-/* --- a full inbox ------------------------------------------------------------------------------
+/* --- a place in a bounded inbox ----------------------------------------------------------------
  */
-
-np_group *npi_group_in_place(void)
-{
-    return npi_tls_self()->in_place_group;
-}
-
-/* A task that runs in a submit waits for room when it submits itself, so that tasks that submit
- * each other do not pile up on the thread's stack. */
-static bool may_run_here(const np_executor *executor, np_task_affinity kind, const np_group *group)
-{
-    const np_executor_options *options = &executor->settings.public_options;
-    return options->inbox_full == NP_INBOX_FULL_RUN && !npi_tls_self()->in_place &&
-           kind != NP_AFFINITY_STRICT && options->steal_policy != NP_STEAL_LOCAL_ONLY &&
-           (group == NULL || !group->on_workers);
-}
-
-/* Nothing was free. Waits; a worker of another executor has a spare one step in for it meanwhile.
- */
-static np_status wait_for_room(npi_node *node, uint32_t want, uint32_t *places)
-{
-    np_status status = np_blocking_begin();
-    if (status != NP_OK)
-        return npi_fail_more(status, "the inbox of NUMA node %d is full", (int)node->id);
-    *places = npi_room_wait(&node->inbox, want, &node->executor->closed);
-    np_blocking_end();
-    return *places != 0 ? NP_OK : shut_down();
-}
-
-/* Places for up to `want` tasks. NP_OK and 0 places: run one here. */
-static np_status find_room(npi_node *node, bool inside, np_task_affinity kind,
-                           const np_group *group, size_t want, uint32_t *places)
-{
-    np_executor *executor = node->executor;
-    uint32_t count = want < NPI_SEGMENT_CELLS ? (uint32_t)want : NPI_SEGMENT_CELLS;
-    *places = count;
-    if (inside) {
-        npi_room_force(&node->inbox, count);
-        return NP_OK;
-    }
-    *places = npi_room_try(&node->inbox, count);
-    if (*places != 0)
-        return NP_OK;
-    if (npi_load_acquire(&executor->closed) != 0)
-        return shut_down();
-    if (executor->settings.public_options.inbox_full == NP_INBOX_FULL_FAIL)
-        return npi_fail(NP_ERR_WOULD_BLOCK, "the inbox of NUMA node %d is full: %u tasks wait",
-                        (int)node->id, node->inbox.capacity);
-    return may_run_here(executor, kind, group) ? NP_OK : wait_for_room(node, count, places);
-}
-
-static void run_here(np_task_fn fn, void *argument, np_group *group)
-{
-    npi_worker *worker = npi_worker_self();
-    npi_tls *self = npi_tls_self();
-    self->in_place = true;
-    self->in_place_group = group;
-    if (worker != NULL && worker->frame != NULL) {
-        /* Of another executor, inside a task: what this one forks and does not join must not be
-         * found by that task's next join. */
-        npi_frame frame = {group, worker->frame->home, worker->frame->strict};
-        npi_run_on_top(worker, &frame, fn, argument);
-    } else {
-        fn(argument);
-    }
-    self->in_place = false;
-    self->in_place_group = NULL;
-    if (group != NULL)
-        npi_group_end(group);
-}
 
 /* Does a submit by this thread need a place? */
 static inline bool needs_room(const npi_node *node, const npi_worker *worker, np_task_affinity kind)
@@ -275,11 +202,11 @@ static np_status put(npi_node *node, npi_worker *worker, np_task_affinity kind, 
     if (!needs_room(node, worker, kind))
         return put_with_room(node, worker, kind, task);
     uint32_t places;
-    np_status status = find_room(node, worker != NULL, kind, task->group, 1, &places);
+    np_status status = npi_submit_find_room(node, worker != NULL, kind, task->group, 1, &places);
     if (status != NP_OK)
         return status;
     if (places == 0) {
-        run_here(task->fn, npi_task_argument(task), task->group);
+        npi_submit_run_here(task->fn, npi_task_argument(task), task->group);
         return NP_OK;
     }
     status = put_with_room(node, worker, kind, task);
@@ -318,11 +245,12 @@ static np_status put_some_with_room(npi_node *node, npi_worker *worker, np_group
 {
     uint32_t places;
     *done = 0;
-    np_status status = find_room(node, worker != NULL, NP_AFFINITY_PREFERRED, group, most, &places);
+    np_status status = npi_submit_find_room(node, worker != NULL, NP_AFFINITY_PREFERRED, group,
+                                            most, &places);
     if (status != NP_OK)
         return status;
     if (places == 0) {
-        run_here(tasks->fn, tasks->argument, group);
+        npi_submit_run_here(tasks->fn, tasks->argument, group);
         *done = 1;
         return NP_OK;
     }

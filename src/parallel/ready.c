@@ -22,7 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "executor/executor.h"
+#include "executor/submit.h"
 #include "os/fence.h"
 #include "os/os.h"
 #include "parallel/channel.h"
