@@ -1,68 +1,59 @@
 /*
- * A two-stage pipeline: parse on one node, process on another, a bounded queue between them.
+ * A pipeline of three stages, each at its place: lines are made at the first node, parsed by
+ * whoever is there, and booked in the order of the lines at the last node.
  *
- * The queue holds 16 records, so a fast parser waits for a slow processor instead of filling the
- * memory. Waiting on a worker does not lose its CPU: a spare worker of the node steps in meanwhile.
- * If none can, the call says NP_ERR_NO_SPARE and nothing has happened; parse() then stops with an
- * error that comes out of the group wait.
+ * Sixteen lines are inside at most, so a fast source waits for a slow stage instead of filling the
+ * memory: it is not asked for another line. No stage waits on a worker, so this works with one.
  */
 #include "example.h"
 
-#include <stdatomic.h>
-#include <string.h>
+#define LINES 20000
 
-#define LINES_PER_PARSER 500
-#define PARSERS          4
-
-struct record {
-    uint32_t customer;
-    uint32_t amount;
+struct line {
+    char text[32];
+    unsigned customer;
+    unsigned long long amount;
 };
 
-struct pipeline {
-    np_channel *records;
-    np_group *group;
-    atomic_ullong revenue;
-    atomic_uint processed;
+struct account {
+    unsigned long long revenue;
+    unsigned lines;
+    unsigned last_customer;
+    int in_order;
 };
 
-struct parser {
-    struct pipeline *pipeline;
-    char (*lines)[32];
-};
-
-/* First stage: text becomes records. */
-static void parse(void *argument)
+/* The source: one call at a time. */
+static np_status read_line(void *context, void *item)
 {
-    const struct parser *parser = argument;
-    struct pipeline *pipeline = parser->pipeline;
-    for (size_t i = 0; i < LINES_PER_PARSER; i++) {
-        struct record record;
-        np_status status = NP_ERR_PARSE;
-        if (sscanf(parser->lines[i], "%u %u", &record.customer, &record.amount) == 2)
-            status = np_channel_send(pipeline->records, &record);
-        if (status != NP_OK) {
-            np_group_fail(pipeline->group, status);
-            break;
-        }
-    }
-    np_channel_remove_sender(pipeline->records);
+    unsigned *next = context;
+    struct line *line = item;
+    if (*next == LINES)
+        return NP_ERR_CLOSED; /* the end of the stream */
+    snprintf(line->text, sizeof line->text, "%u %u", *next, *next % 1000);
+    ++*next;
+    return NP_OK;
 }
 
-/* Second stage: records become results, until the last parser is gone and the queue is empty. */
-static void process(void *argument)
+/* Parallel: any number of lines at once. */
+static np_status parse(void *context, void *item)
 {
-    struct pipeline *pipeline = argument;
-    struct record record;
-    np_status status;
-    while ((status = np_channel_receive(pipeline->records, &record)) == NP_OK) {
-        atomic_fetch_add_explicit(&pipeline->revenue, record.amount, memory_order_relaxed);
-        atomic_fetch_add_explicit(&pipeline->processed, 1, memory_order_relaxed);
-    }
-    if (status != NP_ERR_CLOSED) {
-        np_group_fail(pipeline->group, status);
-        np_channel_close(pipeline->records); /* or the parsers would wait for ever */
-    }
+    struct line *line = item;
+    (void)context;
+    if (sscanf(line->text, "%u %llu", &line->customer, &line->amount) != 2)
+        return NP_ERR_PARSE; /* ends the pipeline, and comes out of np_pipeline_run() */
+    return line->amount == 0 ? NP_PIPELINE_DROP : NP_OK;
+}
+
+/* Ordered: one line at a time, in the order of the source. No lock, no atomic. */
+static np_status book(void *context, void *item)
+{
+    struct account *account = context;
+    const struct line *line = item;
+    if (account->lines++ != 0 && line->customer <= account->last_customer)
+        account->in_order = 0;
+    account->last_customer = line->customer;
+    account->revenue += line->amount;
+    return NP_OK;
 }
 
 int main(int argc, char **argv)
@@ -74,40 +65,48 @@ int main(int argc, char **argv)
 
     np_node_id nodes[EXAMPLE_MAX_NODES];
     size_t node_count = example_nodes(executor, nodes, EXAMPLE_MAX_NODES);
-    np_node_id parse_node = nodes[0], process_node = nodes[node_count - 1];
-    printf("parsing on node %d, processing on node %d\n", parse_node, process_node);
+    np_node_id first = nodes[0], last = nodes[node_count - 1];
+    printf("reading on node %d, booking on node %d\n", first, last);
 
-    static char lines[PARSERS][LINES_PER_PARSER][32];
+    struct account account = {.in_order = 1};
+    unsigned next = 0;
+    const np_stage stages[] = {
+        {.name = "parse", .kind = NP_STAGE_PARALLEL, .fn = parse},
+        {.name = "book",
+         .kind = NP_STAGE_ORDERED,
+         .fn = book,
+         .context = &account,
+         .nodes = &last,
+         .node_count = 1},
+    };
+    np_pipeline *pipeline = NULL;
+    CHECK(np_pipeline_create(executor,
+                             NP_PIPELINE_OPTIONS(.item_bytes = sizeof(struct line), .in_flight = 16,
+                                                 .stages = stages, .stage_count = 2,
+                                                 .source = read_line, .source_context = &next,
+                                                 .source_at_node = true, .source_node = first),
+                             &pipeline));
+    CHECK(np_pipeline_run(pipeline));
+
+    np_edge_counts edge;
+    for (size_t i = 0; i < np_pipeline_edge_count(pipeline); i++) {
+        CHECK(np_pipeline_edge(pipeline, i, &edge));
+        printf("%-6s %6llu items, %6llu from another node, at most %u waited\n", edge.stage,
+               (unsigned long long)edge.items, (unsigned long long)edge.remote, edge.waiting_most);
+        EXPECT(edge.waiting_most <= 16);
+    }
+    np_pipeline_counts counts;
+    CHECK(np_pipeline_count(pipeline, &counts));
+    CHECK(np_pipeline_destroy(pipeline));
+
     unsigned long long expected = 0;
-    for (unsigned i = 0; i < PARSERS * LINES_PER_PARSER; i++) {
-        snprintf(lines[i / LINES_PER_PARSER][i % LINES_PER_PARSER], 32, "%u %u", i % 7, i);
-        expected += i;
-    }
-
-    struct pipeline pipeline = {0};
-    CHECK(np_group_create(NULL, &pipeline.group));
-    CHECK(np_channel_create(
-        NP_CHANNEL_OPTIONS(.item_size = sizeof(struct record), .capacity = 16, .senders = PARSERS),
-        &pipeline.records));
-
-    CHECK(np_group_submit_to_node(pipeline.group, executor, process_node, process, &pipeline));
-    for (size_t i = 0; i < PARSERS; i++) {
-        struct parser parser = {.pipeline = &pipeline, .lines = lines[i]};
-        CHECK(
-            np_submit_with(executor,
-                           NP_SUBMIT_OPTIONS(.to_node = true, .node = parse_node,
-                                             .group = pipeline.group, .copy_bytes = sizeof parser),
-                           parse, &parser));
-    }
-    CHECK(np_group_wait(pipeline.group));
-
-    printf("%u records, revenue %llu\n", atomic_load(&pipeline.processed),
-           atomic_load(&pipeline.revenue));
-    EXPECT(atomic_load(&pipeline.processed) == PARSERS * LINES_PER_PARSER);
-    EXPECT(atomic_load(&pipeline.revenue) == expected);
-
-    np_channel_destroy(pipeline.records);
-    CHECK(np_group_destroy(pipeline.group));
+    for (unsigned i = 0; i < LINES; i++)
+        expected += i % 1000;
+    printf("%u lines, revenue %llu\n", account.lines, account.revenue);
+    EXPECT(account.revenue == expected);
+    EXPECT(account.in_order);
+    EXPECT(counts.entered == LINES && counts.dropped == LINES / 1000);
+    EXPECT(account.lines == LINES - LINES / 1000);
     CHECK(np_executor_destroy(executor));
     return EXIT_SUCCESS;
 }

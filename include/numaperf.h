@@ -14,6 +14,7 @@
 #include <numaperf/group.h>
 #include <numaperf/near.h>
 #include <numaperf/parallel.h>
+#include <numaperf/pipeline.h>
 #include <numaperf/region.h>
 #include <numaperf/sharded.h>
 #include <numaperf/stats.h>

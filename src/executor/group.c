@@ -54,6 +54,7 @@ void npi_group_init(np_group *group, bool isolated)
     group->isolated = isolated;
     group->quiet = false;
     group->on_workers = false;
+    group->lost = NULL;
     group->process = npi_os_process_generation();
     group->waiters = NULL;
     group->notices = NULL;

@@ -19,6 +19,9 @@ struct np_group {
     bool quiet;       /* constant: its tasks are the library's own, of no use to on_discard */
     bool on_workers;  /* constant: its tasks need a worker, a full inbox is waited for */
     uint32_t process; /* constant: npi_os_process_generation() of the maker */
+    /* Constant: called for each of its tasks that is handed back instead of run, before that task
+     * counts as ended; or NULL. */
+    void (*lost)(np_group *group, np_status status);
     npi_lock lock;
     struct group_waiter *waiters; /* by lock */
     struct group_notice *notices; /* by lock */

@@ -135,9 +135,13 @@ void npi_discard_task(np_executor *executor, npi_worker *worker, npi_task *task,
         discard_on_worker(worker, task, reason);
     else
         call_on_discard(executor, task, reason);
-    if (task->group != NULL && reason != NP_DISCARD_CANCELLED)
-        npi_group_discarded(task->group,
-                            reason == NP_DISCARD_NODE_GONE ? NP_ERR_NODE_GONE : NP_ERR_CANCELLED);
+    if (task->group == NULL)
+        return;
+    np_status why = reason == NP_DISCARD_NODE_GONE ? NP_ERR_NODE_GONE : NP_ERR_CANCELLED;
+    if (reason != NP_DISCARD_CANCELLED)
+        npi_group_discarded(task->group, why);
+    if (task->group->lost != NULL)
+        task->group->lost(task->group, why);
 }
 
 /* On an empty stack there is nothing to put by: the deque is empty, its bounds at its beginning. */

@@ -21,6 +21,7 @@ extern np_topology *topology;
 extern np_executor *executor;
 extern np_group *group;
 extern np_channel *channel;
+extern np_pipeline *pipeline;
 extern np_region *region;
 extern np_stats *stats;
 extern np_collector *collector;

@@ -150,6 +150,12 @@ void fault_release(fault_run *run)
     npi_store_release(&run->gate, 1u);
     fault_helper_end(run);
     np_collector_destroy(run->collector);
+    if (run->pipeline != NULL) {
+        FAULT_NEED(np_pipeline_cancel(run->pipeline));
+        np_status over = np_pipeline_wait(run->pipeline);
+        FAULT_CHECK(over == np_pipeline_outcome(run->pipeline));
+        FAULT_NEED(np_pipeline_destroy(run->pipeline));
+    }
     FAULT_NEED(np_executor_destroy(run->executor));
     FAULT_NEED(np_executor_destroy(run->other));
     FAULT_NEED(np_group_destroy(run->group));
