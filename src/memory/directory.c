@@ -25,7 +25,9 @@
 #include "memory/range_cache.h"
 #include "os/os.h"
 
+#if !defined(FIRST_ENTRIES) /* a model chooses a small one */
 #define FIRST_ENTRIES 128u
+#endif
 
 typedef struct entry {
     np_atomic(uint64_t) begin;
@@ -43,8 +45,8 @@ static entry first_entries[2][FIRST_ENTRIES];
 static table first_tables[2] = {{.room = FIRST_ENTRIES, .entries = first_entries[0]},
                                 {.room = FIRST_ENTRIES, .entries = first_entries[1]}};
 static np_atomic(uint64_t) version;
-/* By the lock; the one that `version` does not name may be replaced. */
-static np_atomic(table *) tables[2] = {&first_tables[0], &first_tables[1]};
+/* By the lock; the one that `version` does not name may be replaced. NULL: still the first one. */
+static np_atomic(table *) tables[2];
 
 /* --- the writers' lock --------------------------------------------------------------------- */
 
@@ -91,7 +93,8 @@ static void unlock(void)
 static table *table_of(uint64_t number)
 {
     /* Acquire: pairs with the release in grown; the table behind the pointer is set up. */
-    return npi_load_acquire(&tables[number & 1]);
+    table *larger = npi_load_acquire(&tables[number & 1]);
+    return larger != NULL ? larger : &first_tables[number & 1];
 }
 
 /* The table to be written, with room for `wanted` entries if that can be had. */
@@ -108,12 +111,12 @@ static table *grown(uint64_t number, size_t wanted)
     void *memory = NULL;
     if (npi_os_map(bytes, 0, &memory) != 0)
         return old;
-    table *new = memory;
-    new->room = room;
-    new->entries = (entry *)(void *)(new + 1);
+    table *larger = memory;
+    larger->room = room;
+    larger->entries = (entry *)(void *)(larger + 1);
     /* Release: pairs with the acquire in table_of. */
-    npi_store_release(&tables[number & 1], new);
-    return new;
+    npi_store_release(&tables[number & 1], larger);
+    return larger;
 }
 
 typedef struct plain_entry {

@@ -258,6 +258,10 @@ np_status npi_near_choose(np_executor *, npi_worker *, const np_data_range *, si
     return NP_ERR_NOT_SUPPORTED;
 }
 
+void npi_near_sent(npi_node *, npi_worker *, const npi_choice *) {}
+
+void npi_near_ran(npi_worker *, uint64_t, np_node_index) {}
+
 /* --- what only workers with threads of their own come to ---------------------------------------
  */
 
@@ -344,18 +348,6 @@ np_status npi_executor_check(const np_executor *)
 }
 
 void npi_executor_free(np_executor *) {}
-
-/* --- no task has data: executor/near.c needs a machine ------------------------------------------
- */
-
-np_status npi_near_choose(np_executor *, npi_worker *, const np_data_range *, size_t, npi_choice *)
-{
-    return NP_ERR_NOT_SUPPORTED;
-}
-
-void npi_near_sent(npi_node *, npi_worker *, const npi_choice *) {}
-
-void npi_near_ran(npi_worker *, uint64_t, np_node_index) {}
 
 /* --- topology: every node is as far from every other one -------------------------------------- */
 
