@@ -18,8 +18,11 @@ typedef struct placing {
     const np_array *array;
     const npi_partition *partition;
     bool move; /* pages that are present go along; the array's partition is the old one */
-    const uint64_t *there;  /* of these, pages on each of the partition's nodes; NULL: none */
-    bool fell_short;        /* a piece is not as it should be, which has been said */
+    const uint64_t *there; /* of these, pages on each of the partition's nodes; NULL: none */
+    bool fell_short;       /* a piece that was placed is not as it should be, which has been said */
+    size_t placed;         /* pieces that the kernel has taken */
+    int error;             /* of the first piece that it has not, 0: none */
+    size_t refused;        /* whose piece that was */
     npi_node_set preferred; /* nodes that have too little memory to insist on them */
     npi_place place;
 } placing;
@@ -88,19 +91,37 @@ static size_t piece_bytes(const placing *self, npi_part part, size_t *begin)
     return end - *begin;
 }
 
-static np_status bind_failed(placing *self, int error)
+/* The part on the node of `refused`, and what that means for the whole. */
+static np_status bind_failed(placing *self)
 {
-    /* Where pages were to move, the policy is in force and some of them are where they were. */
-    if (error == EIO && self->move)
-        return npi_place_fall_short(&self->place, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_PARTIAL,
-                                    error, "mbind", "not every page could be moved");
+    bool partly = self->placed != 0;
+    int error = self->error;
+    name_part(self, self->refused);
     return npi_place_fall_short(
-        &self->place, NP_ENFORCEMENT_NONE, npi_place_reason(error), error, "mbind",
+        &self->place, partly ? NP_ENFORCEMENT_BEST_EFFORT : NP_ENFORCEMENT_NONE,
+        partly ? NP_REASON_PARTIAL : npi_place_reason(error), error, "mbind",
         error == EINVAL ? "outside what this process may use" : "the kernel does not place it");
 }
 
-/* In soft mode a piece that cannot be placed leaves the others as they are; the first one that
- * falls short is the one that is named. */
+/* How good it is, said once: the first piece that falls short is the one that is named. */
+static np_status judge_piece(placing *self, const char *begin, size_t bytes, npi_os_policy policy,
+                             const npi_node_set *nodes, int error)
+{
+    self->placed++;
+    if (self->fell_short)
+        return NP_OK;
+    unsigned shortfalls = self->place.shortfalls;
+    np_status status = NP_OK;
+    if (error != 0)
+        status = npi_place_fall_short(&self->place, NP_ENFORCEMENT_BEST_EFFORT, NP_REASON_PARTIAL,
+                                      error, "mbind", "not every page could be moved");
+    else
+        status = npi_place_read_back(&self->place, begin, bytes, policy, nodes);
+    self->fell_short = self->place.shortfalls != shortfalls;
+    return status;
+}
+
+/* In soft mode a piece that cannot be placed does not keep the others from being placed. */
 static np_status place_piece(placing *self, size_t piece)
 {
     npi_part part = npi_partition_part(self->partition, piece);
@@ -116,14 +137,16 @@ static np_status place_piece(placing *self, size_t piece)
     size_t bytes = piece_bytes(self, part, &offset);
     char *begin = self->array->data + offset;
     int error = npi_os_bind_memory(begin, bytes, policy, &nodes, self->move);
-    if (self->fell_short)
-        return NP_OK;
     name_part(self, part.owner);
-    unsigned shortfalls = self->place.shortfalls;
-    np_status status = error != 0 ? bind_failed(self, error)
-                                  : npi_place_read_back(&self->place, begin, bytes, policy, &nodes);
-    self->fell_short = self->place.shortfalls != shortfalls;
-    return status;
+    /* EIO where pages were to move: the policy is in force, and some of them are where they were.
+     */
+    if (error == 0 || (error == EIO && self->move))
+        return judge_piece(self, begin, bytes, policy, &nodes, error);
+    if (self->error == 0) {
+        self->error = error;
+        self->refused = part.owner;
+    }
+    return self->place.hard_mode == NP_HARD_MODE_STRICT ? bind_failed(self) : NP_OK;
 }
 
 /* A huge page lies on one node: those that a cut goes through would follow the piece that moves
@@ -148,6 +171,8 @@ static np_status place_pieces(placing *self)
         split_huge_pages(self);
     for (size_t piece = 0; piece < self->partition->piece_count && status == NP_OK; piece++)
         status = place_piece(self, piece);
+    if (status == NP_OK && self->error != 0)
+        status = bind_failed(self);
     name_whole(self);
     return status;
 }

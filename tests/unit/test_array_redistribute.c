@@ -4,6 +4,8 @@
  * same (the directory). What cannot be had is refused or admitted. Method: a virtual machine for
  * the arithmetic; this machine with nodes that do not exist for what the kernel refuses.
  */
+#include <errno.h>
+
 #include "memory/directory.h"
 #include "region_fixture.h"
 
@@ -173,8 +175,9 @@ static void test_a_part_that_cannot_be_placed(void **state)
 
     array = make_on(nodes, 2, NP_HARD_MODE_SOFT);
     np_enforcement reached = np_array_enforcement(array);
-    assert_int_equal(reached.level, NP_ENFORCEMENT_NONE);
-    assert_int_equal(reached.reason, NP_REASON_OUTSIDE_ALLOWED);
+    assert_int_equal(reached.level, NP_ENFORCEMENT_BEST_EFFORT);
+    assert_int_equal(reached.reason, NP_REASON_PARTIAL);
+    assert_int_equal(reached.system_error, EINVAL);
     assert_int_equal(np_array_node_of(array, 4 * page / 8 - 1), ABSENT);
     write_numbers(array);
     check_numbers(array);
@@ -184,6 +187,11 @@ static void test_a_part_that_cannot_be_placed(void **state)
     assert_true(audit.home >= 2 && audit.elsewhere == 2);
     uintptr_t data = (uintptr_t)np_array_data(array);
     assert_int_equal(npi_directory_find(data, data + 1, false).node, NP_NODE_ID_NONE);
+    np_array_destroy(array);
+
+    array = make_on(&nodes[1], 1, NP_HARD_MODE_SOFT);
+    assert_int_equal(np_array_enforcement(array).level, NP_ENFORCEMENT_NONE);
+    assert_int_equal(np_array_enforcement(array).reason, NP_REASON_OUTSIDE_ALLOWED);
     np_array_destroy(array);
 }
 
@@ -213,8 +221,8 @@ static void test_refused_stays_as_it_was(void **state)
                                            &result),
                      NP_OK);
     assert_int_equal(np_array_piece_count(array), 2);
-    assert_int_equal(np_array_enforcement(array).level, NP_ENFORCEMENT_NONE);
-    assert_int_equal(np_array_enforcement(array).reason, NP_REASON_OUTSIDE_ALLOWED);
+    assert_int_equal(np_array_enforcement(array).level, NP_ENFORCEMENT_BEST_EFFORT);
+    assert_int_equal(np_array_enforcement(array).reason, NP_REASON_PARTIAL);
     assert_int_equal(result.pages, 4);
     assert_int_equal(result.stayed, 2);
     assert_int_equal(result.moved, 0);
