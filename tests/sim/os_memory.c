@@ -27,12 +27,23 @@ typedef struct mapping {
     bool live;
     npi_os_policy policy;
     npi_node_set nodes;
+    bool has_parts; /* with policies of their own */
 } mapping;
+
+/* Of a mapping, placed apart from the rest; where they overlap, the newest. */
+typedef struct mapping_part {
+    const char *base;
+    size_t bytes;
+    npi_os_policy policy;
+    npi_node_set nodes;
+} mapping_part;
 
 static char *reserve;
 static size_t used, reserved;
 static mapping *mappings;
 static uint32_t count, room;
+static mapping_part *parts;
+static uint32_t part_count, part_room;
 static unsigned char there[KEPT / PAGE]; /* 0: never touched */
 
 void npt_memory_begin(void)
@@ -49,6 +60,7 @@ void npt_memory_begin(void)
     }
     used = 0;
     count = 0;
+    part_count = 0;
 }
 
 /* Learns which pages are there, unless no page of the whole process has come since the last time.
@@ -121,6 +133,7 @@ uint64_t npt_memory_end(bool *spoilt)
     if (used > KEPT)
         (void)madvise(reserve + KEPT, used - KEPT, MADV_DONTNEED);
     count = 0;
+    part_count = 0;
     used = 0;
     return left;
 }
@@ -265,11 +278,46 @@ int npi_os_unlock_memory(void *memory, size_t bytes)
     return npi_os_lock_memory(memory, bytes);
 }
 
+static mapping_part *add_part(void)
+{
+    if (part_count == part_room) {
+        part_room = part_room != 0 ? part_room * 2 : 64;
+        parts = realloc(parts, part_room * sizeof *parts);
+        if (parts == NULL)
+            abort();
+    }
+    return &parts[part_count++];
+}
+
+static void set_policy(mapping *m, const char *base, size_t bytes, npi_os_policy policy,
+                       const npi_node_set *nodes)
+{
+    if (base == m->base && bytes == m->bytes) {
+        m->has_parts = false;
+        m->policy = policy;
+        m->nodes = *nodes;
+        return;
+    }
+    m->has_parts = true;
+    *add_part() = (mapping_part){base, bytes, policy, *nodes};
+}
+
+/* The policy in force at an address of the mapping, with its nodes. */
+static npi_os_policy policy_at(const mapping *m, const char *address, const npi_node_set **nodes)
+{
+    for (uint32_t i = part_count; m->has_parts && i-- > 0;)
+        if (address >= parts[i].base && address < parts[i].base + parts[i].bytes) {
+            *nodes = &parts[i].nodes;
+            return parts[i].policy;
+        }
+    *nodes = &m->nodes;
+    return m->policy;
+}
+
 int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const npi_node_set *nodes,
                        bool move)
 {
     static const int errors[] = {EPERM, EINVAL, ENOMEM, EIO};
-    (void)bytes;
     (void)move;
     npt_call(1500);
     if (npt_fault_happens(NPT_PLACEMENT))
@@ -282,10 +330,9 @@ int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const n
     bool takes = policy != NPI_OS_POLICY_DEFAULT && policy != NPI_OS_POLICY_LOCAL;
     if (policy == NPI_OS_POLICY_OTHER || (takes && !npi_node_set_is_subset(nodes, &allowed)))
         return EINVAL;
-    m->policy = policy;
-    npi_node_set_clear(&m->nodes);
-    if (takes)
-        m->nodes = *nodes;
+    npi_node_set none;
+    npi_node_set_clear(&none);
+    set_policy(m, memory, bytes, policy, takes ? nodes : &none);
     return 0;
 }
 
@@ -295,16 +342,19 @@ int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_se
     const mapping *m = mapping_of(address);
     if (m == NULL)
         return EFAULT;
-    *policy = m->policy;
-    *nodes = m->nodes;
+    const npi_node_set *found;
+    *policy = policy_at(m, address, &found);
+    *nodes = *found;
     return 0;
 }
 
-/* The first node of a mapping's policy; the caller's, where there is none. */
-static int page_node(const mapping *m)
+/* The first node of the page's policy; the caller's, where there is none. */
+static int page_node(const mapping *m, const char *page)
 {
+    const npi_node_set *nodes;
+    (void)policy_at(m, page, &nodes);
     for (np_node_id node = 0; node < (np_node_id)NPI_NODE_SET_CAPACITY; node++)
-        if (npi_node_set_contains(&m->nodes, node))
+        if (npi_node_set_contains(nodes, node))
             return (int)node;
     np_node_id here = 0;
     (void)npi_os_where(NULL, &here);
@@ -316,7 +366,7 @@ int npi_os_page_nodes(void *const *pages, size_t page_count, int *status)
     npt_call(1000);
     for (size_t i = 0; i < page_count; i++) {
         const mapping *m = mapping_of(pages[i]);
-        status[i] = m != NULL ? page_node(m) : -EFAULT;
+        status[i] = m != NULL ? page_node(m, pages[i]) : -EFAULT;
     }
     return 0;
 }

@@ -319,6 +319,32 @@ static void has_places(void *argument)
     sim_check(npi_os_affinity_get(&got) == 0 && np_cpu_set_equal(&got, &rest), "other CPUs");
 }
 
+/* Parts of one mapping on different nodes, and on others later. */
+static void has_parts(void *argument)
+{
+    (void)argument;
+    np_topology *topology = sim_topology();
+    np_array *array = NULL;
+    np_region_audit audit;
+    sim_check_ok(np_array_create(topology, 8, 6000, NULL, &array));
+    sim_check(np_array_enforcement(array).level == NP_ENFORCEMENT_STRICT, "not placed");
+    sim_check_ok(np_array_audit(array, &audit));
+    sim_check(audit.home == 12, "# pages at home", audit.home);
+    sim_check_ok(np_array_redistribute(
+        topology, array, NP_ARRAY_OPTIONS(.distribution = NP_DISTRIBUTION_CYCLIC, .block = 512),
+        NULL));
+    sim_check_ok(np_array_audit(array, &audit));
+    sim_check(audit.home == 12, "# pages at home after moving", audit.home);
+    for (size_t i = 0; i < 6000; i += 512) {
+        np_node_id node;
+        sim_check_ok(np_address_node((char *)np_array_data(array) + i * 8, &node));
+        sim_check(node == np_array_node_of(array, i), "page # lies on node #", i / 512,
+                  (uint64_t)node);
+    }
+    np_array_destroy(array);
+    np_topology_destroy(topology);
+}
+
 #if defined(__SANITIZE_ADDRESS__)
 #define ADDRESS_SANITIZER true
 #else
@@ -487,6 +513,7 @@ int main(int argc, char **argv)
     must_fail("a hook that complains", is_watched, &yes, watched, 10, "the hook saw");
     must_pass("time and details of each thread", tells_time, NULL, harmless, 500);
     must_pass("places", has_places, NULL, plain, 100);
+    must_pass("parts of a mapping on several nodes", has_parts, NULL, plain, 100);
     must_repeat(two_locks, NULL, harmless);
 
     printf("counted: sim | faults planted in the machine's own test, all found | %llu\n",
