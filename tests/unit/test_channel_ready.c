@@ -5,6 +5,7 @@
  * outcome the counts tell; chains of tasks that arm themselves again and must see every item,
  * though they run beside the sender; an inbox that is full and executors that are shut down.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 #include <numaperf/group.h>
 
+#include "base/hook.h"
 #include "test_channel_help.h"
 
 #if defined(NPI_TSAN)
@@ -271,6 +273,61 @@ static void test_a_full_inbox_stops_nobody(void **state)
     assert_ok(np_executor_destroy(executor));
 }
 
+static np_atomic(uint32_t) diagnosed;
+
+static void on_diagnostic(void *context, np_severity severity, const char *message)
+{
+    (void)context;
+    if (severity == NP_SEVERITY_ERROR && strstr(message, "continuation") != NULL)
+        npi_fetch_add_relaxed(&diagnosed, 1u);
+}
+
+static int no_memory(npi_call call, uintptr_t first, uintptr_t second)
+{
+    (void)first;
+    (void)second;
+    return call == NPI_CALL_MMAP || call == NPI_CALL_ALLOCATE ? ENOMEM : 0;
+}
+
+static void tell_nobody(npi_call call, uintptr_t first, uintptr_t second, int error)
+{
+    (void)call;
+    (void)first;
+    (void)second;
+    (void)error;
+}
+
+/* Without memory for its task a continuation stays armed; the next send tries again. */
+static void test_no_memory_for_the_task(void **state)
+{
+    (void)state;
+    static const npi_hook hook = {no_memory, tell_nobody};
+    np_executor *executor = new_executor("numa:1 core:1 pu:1", 0);
+    np_channel *gate = make(false, 1), *channel = make(false, 1);
+    np_set_diagnostic_handler(on_diagnostic, NULL);
+    assert_ok(np_submit(executor, hold, gate)); /* so that the queue can only grow */
+    uint64_t submitted = 0;
+    for (;; submitted++) {
+        assert_true(submitted < 1000000);
+        assert_ok(np_channel_when_readable(channel, executor, 0, note, NULL));
+        npi_hook_set(&hook);
+        assert_ok(np_channel_try_send(channel, &item));
+        npi_hook_set(NULL);
+        assert_ok(np_channel_receive(channel, &out));
+        if (readied(channel) == submitted)
+            break;
+    }
+    assert_int_equal(npi_load_relaxed(&diagnosed), 1);
+    assert_ok(np_channel_try_send(channel, &item));
+    assert_int_equal(readied(channel), submitted + 1);
+    np_set_diagnostic_handler(NULL, NULL);
+    assert_ok(np_channel_send(gate, &item));
+    expect_ran(executor, (uint32_t)submitted + 1);
+    np_channel_destroy(channel);
+    np_channel_destroy(gate);
+    assert_ok(np_executor_destroy(executor));
+}
+
 /* --- chains --------------------------------------------------------------------------------- */
 
 typedef struct chain {
@@ -363,6 +420,7 @@ int main(void)
         cmocka_unit_test_teardown(test_eventfd, nothing_left),
         cmocka_unit_test_teardown(test_refusals, nothing_left),
         cmocka_unit_test_teardown(test_a_full_inbox_stops_nobody, nothing_left),
+        cmocka_unit_test_teardown(test_no_memory_for_the_task, nothing_left),
         cmocka_unit_test_teardown(test_a_chain_receives_everything, nothing_left),
         cmocka_unit_test_teardown(test_two_chains, nothing_left),
     };
