@@ -342,6 +342,9 @@ static void test_exact_parts(void **state)
     assert_int_equal(partition->elements[0] % 4096, 0);
     assert_true(partition->elements[0] / 4096 >= 206 && partition->elements[0] / 4096 <= 207);
     assert_int_equal(partition->elements[1], 0);
+    assert_in_range(partition->elements[3] / 4096, 68, 69);
+    assert_int_equal(partition->elements[0] + partition->elements[2] + partition->elements[3],
+                     self.count);
     npi_partition_free(partition);
 }
 
