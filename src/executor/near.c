@@ -88,7 +88,7 @@ np_status npi_near_choose(np_executor *executor, npi_worker *worker, const np_da
 
 /* --- counting -------------------------------------------------------------------------------- */
 
-void npi_near_sent(npi_node *home, npi_worker *worker, const npi_choice *choice)
+void npi_near_count_sent(npi_node *home, npi_worker *worker, const npi_choice *choice)
 {
     const uint64_t amounts[] = {choice->elsewhere, choice->unknown, choice->asked};
     _Static_assert(sizeof amounts / sizeof amounts[0] == NPI_OUTSIDE_DATA, "one for each");

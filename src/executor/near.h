@@ -29,8 +29,14 @@ static inline uint64_t npi_choice_meta(const npi_choice *choice)
     return choice->data != NULL ? npi_meta_data(choice->data->index, choice->bytes) : 0;
 }
 
-/* A task with this choice was accepted for `home`, submitted by the worker (NULL: outside). */
-void npi_near_sent(npi_node *home, npi_worker *worker, const npi_choice *choice);
+/* A task with this choice was accepted for `home`, submitted by the worker (NULL: outside). Counts
+ * what its meta cannot say, which is nothing for a range on one node. */
+void npi_near_count_sent(npi_node *home, npi_worker *worker, const npi_choice *choice);
+static inline void npi_near_sent(npi_node *home, npi_worker *worker, const npi_choice *choice)
+{
+    if ((choice->elsewhere | choice->unknown | choice->asked) != 0)
+        npi_near_count_sent(home, worker, choice);
+}
 
 /* A task with data (npi_meta_has_data) that the worker has taken is about to run on node `ran`. */
 void npi_near_ran(npi_worker *worker, uint64_t meta, np_node_index ran);

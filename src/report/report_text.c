@@ -29,8 +29,8 @@ static void drift(npi_text *text, const npi_figures *f)
     if (gone == 0 && f->total[NP_COUNTER_REBOUND] + f->total[NP_COUNTER_DISPLACED] == 0)
         return;
     npi_text_add(text, "  binding   drifted: threads bound anew %s, tasks displaced %s\n",
-                 npi_count_word(f->total[NP_COUNTER_REBOUND]).text,
-                 npi_count_word(f->total[NP_COUNTER_DISPLACED]).text);
+                 npi_short_word(f->total[NP_COUNTER_REBOUND]).text,
+                 npi_short_word(f->total[NP_COUNTER_DISPLACED]).text);
     if (gone == 0)
         return;
     npi_text_add(text, "            no usable CPU now: ");

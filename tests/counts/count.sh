@@ -109,7 +109,7 @@ measured_files() # DIR [PATH…]
 }
 
 # The order of rows everywhere.
-paths="outside near batch copy group inside fast fast-first fork fork-first fib steal for wake known"
+paths="outside near batch copy group data inside fast fast-first fork fork-first fib steal for wake known"
 stretches="submit run fork+join serial fast plain fork steal join whole pieces worker"
 columns="path stretch instructions statistics rmw fences syscalls allocations lines lines-turns"
 

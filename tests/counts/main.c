@@ -31,6 +31,7 @@ static const struct path {
     {"batch", path_batch},
     {"copy", path_copy},
     {"group", path_group},
+    {"data", path_data},
     {"inside", path_inside},
     {"fast", path_fast},
     {"fast-first", path_fast_first},
@@ -46,6 +47,7 @@ static const struct path {
     {"batch-turns", path_batch_turns},
     {"copy-turns", path_copy_turns},
     {"group-turns", path_group_turns},
+    {"data-turns", path_data_turns},
 #endif
     {"known", path_known}, /* the last one */
 };

@@ -8,6 +8,7 @@ BEGIN {
     words["batch"] = "the same in batches of 64, per task"
     words["copy"] = "the same with 40 bytes of copied argument"
     words["group"] = "the same into a group"
+    words["data"] = "the same to its data, `np_submit_near` of a region"
     words["inside"] = "a task from a task, to its own node"
     words["fork"] = "`np_fork`, `np_join`, not stolen"
     words["fork-first"] = "the same, the oldest child"

@@ -73,6 +73,36 @@ void submit_into_group(unsigned steps)
         check(np_group_submit_to_node(group, executor, node, body, NULL), "group");
 }
 
+/* A page of a region, of which the library knows where it lies. */
+static np_region *region;
+
+void submit_to_data(unsigned steps)
+{
+    for (unsigned i = 0; i < steps; i++)
+        check(np_submit_near(executor, np_region_data(region), 4096, body, NULL), "data");
+}
+
+void with_region(path_fn *walk)
+{
+    np_topology *topology = NULL;
+    check(np_topology_from_synthetic("numa:1 core:4 pu:1", &topology), "topology");
+    check(np_region_create_on_node(topology, 4096, np_topology_node_id(topology, 0), &region),
+          "region");
+    np_topology_destroy(topology);
+    walk();
+    np_region_destroy(region);
+}
+
+static void data(void)
+{
+    outside(submit_to_data);
+}
+
+void path_data(void)
+{
+    with_region(data);
+}
+
 void path_outside(void)
 {
     outside(submit_one_by_one);

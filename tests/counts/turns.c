@@ -70,6 +70,16 @@ void path_group_turns(void)
     in_turns(submit_into_group, 1);
 }
 
+static void data_in_turns(void)
+{
+    in_turns(submit_to_data, 1);
+}
+
+void path_data_turns(void)
+{
+    with_region(data_in_turns);
+}
+
 /* --- the counting itself --- */
 
 /* As the compiler would announce accesses to two lines. */

@@ -43,16 +43,21 @@ void nothing(void *argument);
 /* submit.c: so many tasks with this body, in one of the forms. */
 typedef void submit_fn(unsigned tasks);
 extern np_task_fn body;
-submit_fn submit_one_by_one, submit_near, submit_batches, submit_copies, submit_into_group;
+submit_fn submit_one_by_one, submit_near, submit_batches, submit_copies, submit_into_group,
+    submit_to_data;
 
 typedef void path_fn(void);
-path_fn path_outside, path_near, path_batch, path_copy, path_group, path_inside, path_wake;
+/* Walks with the region that submit_to_data submits to. */
+void with_region(path_fn *walk);
+path_fn path_outside, path_near, path_batch, path_copy, path_group, path_data, path_inside,
+    path_wake;
 /* fork.c */
 path_fn path_fork, path_fork_first, path_steal, path_for;
 /* fast.c */
 path_fn path_fast, path_fast_first, path_fib;
 /* turns.c, only where lines are counted */
-path_fn path_outside_turns, path_near_turns, path_batch_turns, path_copy_turns, path_group_turns;
+path_fn path_outside_turns, path_near_turns, path_batch_turns, path_copy_turns, path_group_turns,
+    path_data_turns;
 /* The counting itself: known.c, and turns.c for lines. */
 path_fn path_known;
 

@@ -78,6 +78,13 @@ static np_stats *build(source *s)
         for (uint32_t n = 0; n < nodes; n++)
             npi_stats_row(stats, w)[n] = take_figure(s) / NODES_MOST;
     }
+    for (uint32_t cells = take(s) % 8; cells > 0; cells--) {
+        npi_data_sum cell = {.home = take(s) % nodes, .ran = take(s) % nodes};
+        cell.data = take(s) % nodes;
+        cell.sum.tasks = take_figure(s);
+        cell.sum.bytes = take_figure(s);
+        NPT_CHECK(npi_data_cube_add_cell(&stats->data, &cell));
+    }
     for (uint32_t n = 0; n < nodes; n++) {
         stats->nodes[n].queued = take_figure(s);
         stats->nodes[n].regular_workers = take(s) % 4;
@@ -117,6 +124,10 @@ static bool is_ordinary(const np_stats *stats)
     }
     for (size_t i = 0; i < (size_t)stats->worker_count * stats->node_count; i++) {
         if (stats->ran_from[i] > FITS_IN_80_COLUMNS)
+            return false;
+    }
+    for (size_t i = 0; i < stats->data.count; i++) {
+        if (stats->data.cells[i].sum.bytes > FITS_IN_80_COLUMNS)
             return false;
     }
     return queued <= FITS_IN_80_COLUMNS;

@@ -258,7 +258,7 @@ np_status npi_near_choose(np_executor *, npi_worker *, const np_data_range *, si
     return NP_ERR_NOT_SUPPORTED;
 }
 
-void npi_near_sent(npi_node *, npi_worker *, const npi_choice *) {}
+void npi_near_count_sent(npi_node *, npi_worker *, const npi_choice *) {}
 
 void npi_near_ran(npi_worker *, uint64_t, np_node_index) {}
 

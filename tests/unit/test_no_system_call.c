@@ -17,10 +17,12 @@
 
 enum { ROUNDS = 20, BATCH = 64, FORKS = 40, TRAPPED = 3, TRAPPED_FUTEX = 4 };
 enum { FAST_DEPTH = 6, FAST_LEAVES = 1 << FAST_DEPTH, INDICES = 300 };
+enum { PLACED = 64 * 4096 };
 
 static np_executor *executor;
 static np_node_id node;
 static np_group *group;
+static np_region *placed; /* PLACED bytes on `node` */
 static np_atomic(uint64_t) ran;
 static uint64_t last; /* whoever runs as this number stays; 0: nobody */
 static np_atomic(uint32_t) entered, open, ended;
@@ -120,7 +122,7 @@ static void fork_and_submit(void *argument)
         _exit(CHILD_FAILED);
 }
 
-enum { RUNS_PER_ROUND = 4 + BATCH + 2 * FORKS + 2 * FAST_LEAVES - 1 + INDICES + 1 };
+enum { RUNS_PER_ROUND = 5 + BATCH + 2 * FORKS + 2 * FAST_LEAVES - 1 + INDICES + 1 };
 
 static int submit_all(void)
 {
@@ -133,6 +135,7 @@ static int submit_all(void)
         CHILD_CHECK(np_submit_to_node(executor, node, count, NULL) == NP_OK);
         CHILD_CHECK(np_submit_copy_to_node(executor, node, count, words, sizeof words) == NP_OK);
         CHILD_CHECK(np_group_submit(group, executor, count, NULL) == NP_OK);
+        CHILD_CHECK(np_submit_near(executor, np_region_data(placed), PLACED, count, NULL) == NP_OK);
         CHILD_CHECK(np_submit_batch(executor, node, batch, BATCH, NULL) == NP_OK);
         CHILD_CHECK(np_submit(executor, fork_and_submit, NULL) == NP_OK);
     }
@@ -174,6 +177,7 @@ static int prepare(void)
     options.node_count = 1;
     options.workers_per_node = 1;
     CHILD_CHECK(np_executor_create(topology, &options, &executor) == NP_OK);
+    CHILD_CHECK(np_region_create_on_node(topology, PLACED, nodes[0], &placed) == NP_OK);
     np_topology_destroy(topology);
     node = nodes[0];
     CHILD_CHECK(np_group_create(NULL, &group) == NP_OK);
