@@ -33,7 +33,7 @@ static void swap_chains(npi_buffer_cache *cache)
     cache->previous = chain;
 }
 
-static np_status fill(npi_buffer_cache *cache, npi_stock *stock)
+static NPI_COLD np_status fill(npi_buffer_cache *cache, npi_stock *stock)
 {
     if (cache->previous.head != NULL) {
         swap_chains(cache);
@@ -66,7 +66,7 @@ static np_status acquire_cached(npi_buffer_cache *cache, npi_stock *stock, npi_b
 }
 
 /* Both chains are full: the older one goes to the stock. */
-static void spill(npi_buffer_cache *cache, npi_stock *stock)
+static NPI_COLD void spill(npi_buffer_cache *cache, npi_stock *stock)
 {
     npi_lock_acquire(&stock->lock);
     npi_stock_put_locked(stock, cache->previous);
@@ -107,7 +107,7 @@ static np_status acquire_stock(npi_stock *stock, npi_block **out)
 
 /* The stock is dry: what a cache holds comes back, one block of it for the caller, who holds
  * nothing. */
-static npi_block *raid(npi_stock *stock)
+static NPI_COLD npi_block *raid(npi_stock *stock)
 {
     for (uint32_t i = 0; i < stock->cache_count; i++) {
         npi_buffer_cache *cache = &stock->caches[i];
@@ -149,7 +149,8 @@ static np_status acquire_of(npi_stock *stock, npi_block **out)
 
 /* --- the calls ---------------------------------------------------------------------------- */
 
-static np_status acquire_from(np_buffer_pool *pool, np_node_index index, void **out)
+static __attribute__((noinline)) np_status acquire_from(np_buffer_pool *pool, np_node_index index,
+                                                        void **out)
 {
     npi_block *block = NULL;
     np_status status = acquire_of(&pool->stocks[index], &block);
@@ -177,8 +178,15 @@ np_status np_buffer_acquire(np_buffer_pool *pool, void **out)
     if (status != NP_OK)
         return status;
     npi_worker *worker = npi_places_worker(&pool->places);
-    return acquire_from(
-        pool, worker != NULL ? worker->node->index : npi_places_outside(&pool->places), out);
+    if (worker == NULL)
+        return acquire_from(pool, npi_places_outside(&pool->places), out);
+    npi_stock *stock = &pool->stocks[worker->node->index];
+    npi_block *block;
+    if (__builtin_expect(acquire_cached(&stock->caches[worker->seat], stock, &block) != NP_OK, 0))
+        return acquire_from(pool, stock->index, out); /* which looks everywhere */
+    npi_plain_set(&block->key, (uintptr_t)0);         /* not free */
+    *out = block;
+    return NP_OK;
 }
 
 np_status np_buffer_acquire_on(np_buffer_pool *pool, np_node_id node, void **out)

@@ -109,8 +109,8 @@ measured_files() # DIR [PATH…]
 }
 
 # The order of rows everywhere.
-paths="outside near batch copy group data inside fast fast-first fork fork-first fib steal for wake known"
-stretches="submit run fork+join serial fast plain fork steal join whole pieces worker"
+paths="outside near batch copy group data inside fast fast-first fork fork-first fib steal for wake count buffer known"
+stretches="submit run fork+join serial fast plain fork steal join whole pieces worker outside own"
 columns="path stretch instructions statistics rmw fences syscalls allocations lines lines-turns"
 
 # The columns, for each stretch of each path.

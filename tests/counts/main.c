@@ -41,6 +41,8 @@ static const struct path {
     {"steal", path_steal},
     {"for", path_for},
     {"wake", path_wake},
+    {"count", path_count},
+    {"buffer", path_buffer},
 #if defined(NPT_COUNT_LINES)
     {"outside-turns", path_outside_turns},
     {"near-turns", path_near_turns},

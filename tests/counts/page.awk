@@ -17,6 +17,8 @@ BEGIN {
     words["fib"] = "fib, per fork and all in all"
     words["for"] = "`np_parallel_for` of 1,024 indices, in one piece and in 64"
     words["steal"] = "fork, steal, join"
+    words["count"] = "`np_sharded_counter_add`, a worker and a thread outside in turns"
+    words["buffer"] = "`np_buffer_acquire`, `np_buffer_release`, own node"
     words["wake"] = "a task from outside, worker asleep"
     print "| path | step | instructions | of these, statistics | read-modify-writes | fences | system calls | allocations | lines | in turns |"
     print "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"

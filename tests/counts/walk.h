@@ -55,6 +55,8 @@ path_fn path_outside, path_near, path_batch, path_copy, path_group, path_data, p
 path_fn path_fork, path_fork_first, path_steal, path_for;
 /* fast.c */
 path_fn path_fast, path_fast_first, path_fib;
+/* sharded.c */
+path_fn path_count, path_buffer;
 /* turns.c, only where lines are counted */
 path_fn path_outside_turns, path_near_turns, path_batch_turns, path_copy_turns, path_group_turns,
     path_data_turns;

@@ -129,6 +129,33 @@ static void add_own(void *argument)
     own->used++; /* plainly: no other thread has it */
 }
 
+/* Each worker at once, so that each is asked. */
+typedef struct meeting {
+    np_sharded *sharded;
+    pool_gate gate;
+    np_atomic(uint32_t) right;
+} meeting;
+
+static void meet(void *argument)
+{
+    meeting *m = argument;
+    value *own = np_sharded_local(m->sharded);
+    if (own != NULL && own == np_sharded_at_worker(m->sharded, np_current_worker_index()))
+        npi_fetch_add_relaxed(&m->right, 1u);
+    pool_gate_pass(&m->gate);
+}
+
+static void ask_each_worker(np_executor *executor, np_sharded *sharded)
+{
+    meeting m = {.sharded = sharded};
+    for (np_node_id i = 0; i < 4; i++)
+        assert_int_equal(np_submit_to_node(executor, i % 2, meet, &m), NP_OK);
+    pool_gate_await(&m.gate, 4);
+    pool_gate_open(&m.gate);
+    assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
+    assert_int_equal(npi_load_relaxed(&m.right), 4);
+}
+
 static void test_one_per_worker(void **state)
 {
     (void)state;
@@ -144,6 +171,7 @@ static void test_one_per_worker(void **state)
     for (unsigned i = 0; i < TASKS; i++)
         assert_int_equal(np_submit(executor, add_own, sharded), NP_OK);
     assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
+    ask_each_worker(executor, sharded);
     uint64_t sum = 0;
     assert_int_equal(np_sharded_for_each(sharded, count_value, &sum), NP_OK);
     assert_int_equal(sum, TASKS);

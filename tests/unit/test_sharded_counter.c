@@ -3,6 +3,7 @@
  * that was added before a read, and never runs backwards. Method: adds by workers, guests and more
  * outside threads than have numbers of their own, while others read; exact sums at the end.
  */
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,7 +56,7 @@ enum { ADDS = 2000, OUTSIDE = NPI_NUMBERS + 8 };
 typedef struct crowd {
     np_sharded_counter *counter;
     pool_gate gate;
-    np_atomic(uint32_t) stop;
+    np_atomic(uint32_t) stop; /* or how far both have come */
     np_atomic(uint32_t) backwards;
 } crowd;
 
@@ -100,6 +101,38 @@ static void test_crowd(void **state)
     assert_int_equal(npi_os_thread_join(&reader), 0);
     assert_int_equal(npi_load_relaxed(&c.backwards), 0);
     assert_int_equal(np_sharded_counter_read(c.counter), (uint64_t)ADDS * (OUTSIDE + 2));
+    np_sharded_counter_destroy(c.counter);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
+/* Two threads with one number, at the same time and for long. */
+enum { STRETCHES = 1500 };
+
+static void add_sharing(void *argument)
+{
+    crowd *c = argument;
+    npi_number_self = NPI_NUMBERS_OWN + 1; /* number NPI_NUMBERS_OWN: the first that is shared */
+    /* Stretch by stretch together, so that they meet however the threads are scheduled. */
+    for (uint32_t stretch = 1; stretch <= STRETCHES; stretch++) {
+        npi_fetch_add_acq_rel(&c->stop, 1u);
+        while (npi_load_acquire(&c->stop) < 2 * stretch)
+            sched_yield();
+        for (unsigned i = 0; i < ADDS; i++)
+            np_sharded_counter_add(c->counter, 1);
+    }
+}
+
+static void test_shared_number(void **state)
+{
+    (void)state;
+    np_executor *executor = pool_create(ONE_BY_ONE, NULL);
+    crowd c = {.counter = make(executor)};
+    npi_os_thread threads[2];
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(npi_os_thread_start(&threads[i], 0, add_sharing, &c), 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(npi_os_thread_join(&threads[i]), 0);
+    assert_int_equal(np_sharded_counter_read(c.counter), 2u * STRETCHES * ADDS);
     np_sharded_counter_destroy(c.counter);
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
@@ -168,9 +201,8 @@ static void test_misuse_and_fork(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_before_is_seen),
-        cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_numbers_pass_on),
+        cmocka_unit_test(test_before_is_seen),  cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_shared_number),   cmocka_unit_test(test_numbers_pass_on),
         cmocka_unit_test(test_misuse_and_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
