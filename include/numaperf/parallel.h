@@ -16,6 +16,7 @@
 #define NUMAPERF_PARALLEL_H
 
 #include <numaperf/group.h>
+#include <numaperf/region.h>
 
 NP_BEGIN_DECLS
 
@@ -67,6 +68,21 @@ typedef struct np_loop_options {
 NP_API NP_MUST_USE np_status np_parallel_for(np_executor *executor, size_t begin, size_t end,
                                              const np_loop_options *options, np_range_fn body,
                                              void *context);
+
+/*
+ * Makes every page of the region present, by the workers of the nodes where they go: all of a
+ * node's workers at once, each for stretches of the node's part. For a region that was created
+ * without prefault; pages that are there stay what they are. With the local policy each node's
+ * workers get as much of the region as NP_SCHEDULE_STATIC gives them of a range, in the same order.
+ * The part of a node without workers (memory only) is done by the nearest one's.
+ *
+ * Returns when all is done; from a task of the executor it takes part. Where the kernel cannot
+ * populate, pages are touched, unless the region asked for NP_PREFAULT_POPULATE. No call may change
+ * the region meanwhile, and if pages have to be touched nobody may write to it. Errors:
+ * NP_ERR_INVALID_ARGUMENT; NP_ERR_NO_MEMORY: not every page could be had; NP_ERR_NOT_SUPPORTED,
+ * NP_ERR_NOT_PERMITTED, NP_ERR_SYSTEM: the kernel would not; and as np_parallel_for().
+ */
+NP_API NP_MUST_USE np_status np_region_prefault(np_executor *executor, const np_region *region);
 
 NP_END_DECLS
 

@@ -146,6 +146,9 @@ static np_status prove(npi_placing *self)
 {
     const np_region *region = self->region;
     bool present = region->prefault != NP_PREFAULT_NONE || region->lock;
+    /* A file's pages may lie anywhere yet: region_file.c moves them and looks itself. */
+    if (self->place.by_reading)
+        return NP_OK;
     if (self->place.hard_mode != NP_HARD_MODE_STRICT || region->policy != NP_MEMORY_BIND ||
         !present)
         return NP_OK;

@@ -246,6 +246,30 @@ static void sample(fault_run *run)
         FAULT_CHECK(summary.pages == 4);
 }
 
+/* --- prefault by workers -------------------------------------------------------------------- */
+
+static void prepare_pool(fault_run *run)
+{
+    np_region_options options;
+    np_region_options_init(&options);
+    fault_make_executor(run, TWO_NODES);
+    FAULT_NEED(np_region_create(run->topology, (size_t)9 << 20, &options, &run->region));
+}
+
+static void prefault(fault_run *run)
+{
+    FAULT_CALL(run, np_region_prefault(run->executor, run->region));
+}
+
+static void check_prefaulted(fault_run *run, bool fired)
+{
+    (void)fired;
+    np_region_audit audit;
+    FAULT_NEED(np_region_audit_pages(run->region, &audit, NULL, 0));
+    FAULT_CHECK(run->status != NP_OK || audit.not_present == 0);
+    fault_probe(run->executor);
+}
+
 #define CREATE(name)                                                                        \
     {                                                                                       \
         .function = "np_region_create", .variant = #name, .prepare = prepare, .call = name, \
@@ -286,5 +310,12 @@ static const fault_case cases[] = {
      .prepare = prepare_soft,
      .call = sample,
      .allowed = {NP_ERR_NOT_SUPPORTED, NP_ERR_NOT_PERMITTED, NP_ERR_SYSTEM}},
+    {.function = "np_region_prefault",
+     .variant = "",
+     .prepare = prepare_pool,
+     .call = prefault,
+     .check = check_prefaulted,
+     .allowed = {NP_ERR_NO_MEMORY, NP_ERR_SYSTEM},
+     .elsewhere = true},
 };
 FAULT_LIST(fault_region_cases, cases);

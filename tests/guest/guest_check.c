@@ -186,6 +186,13 @@ int guest_node_of_page(const void *address)
     return result < 0 ? -errno : status;
 }
 
+bool guest_move_page(void *address, int node)
+{
+    int status = -EFAULT;
+    long result = syscall(SYS_move_pages, 0, 1UL, &address, &node, &status, 2 /* MPOL_MF_MOVE */);
+    return result == 0 && status == node;
+}
+
 bool guest_read_file(const char *path, char *buffer, size_t size)
 {
     FILE *file = fopen(path, "r");

@@ -60,6 +60,8 @@ void guest_getcpu(int *cpu, int *node);
 int guest_affinity(int tid, bool cpus[GUEST_MAX_CPUS]);
 /* The node that holds the page at this address (move_pages); negative errno when there is none. */
 int guest_node_of_page(const void *address);
+/* Moves the page there behind the library's back. */
+bool guest_move_page(void *address, int node);
 /* Reads a file of /proc or /sys as one string; false when it cannot be read. */
 bool guest_read_file(const char *path, char *buffer, size_t size);
 /* Marks the numbers of a kernel list ("0-2,5"); how many there were, or -1 when malformed. */
