@@ -9,6 +9,7 @@
 #include "memory/array_impl.h"
 #include "memory/directory.h"
 #include "memory/place.h"
+#include "memory/range_cache.h"
 #include "os/os.h"
 
 /* What a program built against the first version of the header gives. */
@@ -194,6 +195,8 @@ static void make_known(const np_array *array)
     const npi_stretches parts = {array->partition->piece_count, known_part, array};
     if (array->virtual_nodes || array->enforcement.level == NP_ENFORCEMENT_STRICT)
         npi_directory_set_parts(array->data, array->bytes, &parts, array->virtual_nodes);
+    else /* what was asked and answered while the pages were on their way */
+        npi_range_cache_forget((uintptr_t)array->data, array->bytes);
 }
 
 static void make_unknown(const np_array *array)

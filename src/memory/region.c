@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "memory/directory.h"
+#include "memory/range_cache.h"
 #include "memory/region_impl.h"
 #include "os/os.h"
 
@@ -26,6 +27,8 @@ void npi_region_show(const np_region *region)
 {
     if (lies_on_one_node(region))
         npi_directory_set(region->data, region->bytes, region->nodes[0], region->virtual_nodes);
+    else /* what was asked and answered while the pages were on their way */
+        npi_range_cache_forget((uintptr_t)region->data, region->bytes);
 }
 
 void npi_region_hide(const np_region *region)

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/hook.h"
 #include "executor/near.h"
 #include "memory/directory.h"
 #include "memory/range_cache.h"
@@ -463,6 +464,53 @@ static void no_old_answer_outlives_forgetting(void **state)
     np_near_forget(NULL, 0);
 }
 
+/* --- pages on their way ---------------------------------------------------------------------- */
+
+static uintptr_t watched_address;
+static uint32_t answers_meanwhile;
+
+static int let_pass(npi_call call, uintptr_t first, uintptr_t second)
+{
+    (void)call, (void)first, (void)second;
+    return 0;
+}
+
+/* Somebody asks right after a step of the migration, and keeps what is no longer true at its end.
+ */
+static void ask_meanwhile(npi_call call, uintptr_t first, uintptr_t second, int error)
+{
+    (void)first, (void)second, (void)error;
+    if (call != NPI_CALL_MBIND && call != NPI_CALL_MOVE_PAGES)
+        return;
+    npi_chunk_look look = npi_range_cache_look(watched_address);
+    npi_range_cache_keep(&look, 77);
+    answers_meanwhile++;
+}
+
+static void what_is_asked_during_a_migration_is_forgotten(void **state)
+{
+    (void)state;
+    static const npi_hook hook = {let_pass, ask_meanwhile};
+    machine m;
+    begin(&m, NULL, &local_only);
+    np_region *region = NULL;
+    np_status status = np_region_create(
+        m.topology, 4 * PAGE,
+        NP_REGION_OPTIONS(.policy = NP_MEMORY_INTERLEAVE, .prefault = NP_PREFAULT_TOUCH), &region);
+    assert_int_equal(status, NP_OK);
+    watched_address = (uintptr_t)np_region_data(region);
+    answers_meanwhile = 0;
+    npi_hook_set(&hook);
+    status = np_region_migrate(m.topology, region,
+                               NP_REGION_OPTIONS(.policy = NP_MEMORY_INTERLEAVE), NULL);
+    npi_hook_set(NULL);
+    assert_int_equal(status, NP_OK);
+    assert_true(answers_meanwhile > 0);
+    assert_int_equal(npi_range_cache_look(watched_address).node, NP_NODE_ID_NONE);
+    np_region_destroy(region);
+    end(&m);
+}
+
 /* --- refusals ------------------------------------------------------------------------------ */
 
 static void nothing(void *argument)
@@ -523,6 +571,7 @@ int main(void)
         cmocka_unit_test(the_cache_keeps_and_forgets),
         cmocka_unit_test(an_answer_on_its_way_is_not_kept),
         cmocka_unit_test(no_old_answer_outlives_forgetting),
+        cmocka_unit_test(what_is_asked_during_a_migration_is_forgotten),
         cmocka_unit_test(bad_ranges_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
