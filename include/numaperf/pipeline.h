@@ -173,18 +173,17 @@ NP_API const char *np_pipeline_failed_stage(const np_pipeline *pipeline);
  * Puts a copy of the item_bytes at `item` in, in a pipeline without a source. NP_OK: it is inside,
  * and will end once: through the last stage, dropped, or destroyed. Any other status: it is not.
  * NP_ERR_WOULD_BLOCK: in_flight items are inside; NP_ERR_CLOSED: after finish, cancel or an error;
- * NP_ERR_INVALID_ARGUMENT: there is a source; and those of np_submit_with(), whose only waiting
- * (inbox_capacity) this call shares.
+ * NP_ERR_INVALID_ARGUMENT: there is a source; NP_ERR_SHUT_DOWN, NP_ERR_NO_MEMORY: as np_submit().
+ * The limit is in_flight: an inbox_capacity of the executor does not bound it, or make it wait.
  */
 NP_API NP_MUST_USE np_status np_pipeline_push(np_pipeline *pipeline, const void *item);
 
 /*
  * For whoever got NP_ERR_WOULD_BLOCK: submits fn as a task to the executor, once, when a place is
  * free (now, if one is) or the pipeline takes no more. Then try again: another push may have been
- * quicker. As many continuations are submitted as places become free, in the order of the calls.
- * The tasks do not belong to the pipeline: its wait does not wait for them. Where the queue cannot
- * grow when the place becomes free, fn is called there and then. Errors: also NP_ERR_NO_MEMORY,
- * and those of np_submit().
+ * quicker. All that wait are submitted, in the order of the calls. The tasks do not belong to the
+ * pipeline: its wait does not wait for them. Where the queue cannot grow when the place becomes
+ * free, fn is called there and then. Errors: also NP_ERR_NO_MEMORY, NP_ERR_SHUT_DOWN.
  */
 NP_API NP_MUST_USE np_status np_pipeline_when_ready(np_pipeline *pipeline, np_task_fn fn,
                                                     void *argument);

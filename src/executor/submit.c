@@ -313,20 +313,32 @@ np_status npi_submit_check(const np_executor *executor, np_node_id id, np_task_f
     return status == NP_OK && id != NP_NODE_ID_NONE ? resolve(executor, id, &node) : status;
 }
 
-np_status npi_submit_beyond(np_executor *executor, np_node_id id, np_task_fn fn, void *argument)
+np_status npi_submit_beyond_with(np_executor *executor, np_node_index index, np_task_affinity kind,
+                                 np_group *group, np_task_fn fn, void *argument)
 {
     npi_worker *worker = npi_worker_of(executor);
-    npi_node *node = id != NP_NODE_ID_NONE ? node_by_id(executor, id)
-                                           : near_caller(executor, worker);
-    npi_task task = {.fn = fn, .argument = argument};
-    task.meta = npi_meta(node->index, NP_AFFINITY_PREFERRED, 0);
-    bool bounded = needs_room(node, worker, NP_AFFINITY_PREFERRED);
+    npi_node *node = index != NP_NODE_INDEX_NONE ? executor->nodes[index]
+                                                 : near_caller(executor, worker);
+    npi_task task = {.fn = fn, .argument = argument, .group = group};
+    task.meta = npi_meta(node->index, kind, 0);
+    if (group != NULL && !npi_group_begin(group, 1))
+        return npi_fail(NP_ERR_CANCELLED, "the group is cancelled");
+    bool bounded = needs_room(node, worker, kind);
     if (bounded)
         npi_room_force(&node->inbox, 1);
-    np_status status = put_with_room(node, worker, NP_AFFINITY_PREFERRED, &task);
+    np_status status = put_with_room(node, worker, kind, &task);
     if (status != NP_OK && bounded)
         npi_room_leave(&node->inbox, 1);
+    if (status != NP_OK && group != NULL)
+        npi_group_undo(group, 1);
     return status;
+}
+
+np_status npi_submit_beyond(np_executor *executor, np_node_id id, np_task_fn fn, void *argument)
+{
+    npi_node *node = id != NP_NODE_ID_NONE ? node_by_id(executor, id) : NULL;
+    return npi_submit_beyond_with(executor, node != NULL ? node->index : NP_NODE_INDEX_NONE,
+                                  NP_AFFINITY_PREFERRED, NULL, fn, argument);
 }
 
 /* --- the public calls ----------------------------------------------------------------------- */

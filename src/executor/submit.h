@@ -13,6 +13,10 @@ np_status npi_submit_check(const np_executor *executor, np_node_id id, np_task_f
  * in its inbox but goes beyond it, and calls no code of the user's. NP_ERR_SHUT_DOWN,
  * NP_ERR_NO_MEMORY. */
 np_status npi_submit_beyond(np_executor *executor, np_node_id id, np_task_fn fn, void *argument);
+/* The same of any affinity, to a node by index (NP_NODE_INDEX_NONE: near the caller) that has
+ * workers, into a group (or NULL); also NP_ERR_CANCELLED. */
+np_status npi_submit_beyond_with(np_executor *executor, np_node_index index, np_task_affinity kind,
+                                 np_group *group, np_task_fn fn, void *argument);
 
 /* NP_ERR_SHUT_DOWN and its detail. */
 np_status npi_fail_shut_down(void);

@@ -430,9 +430,12 @@ static np_status wait_for(np_pipeline *pipeline, uint64_t timeout_ns, const char
     if (!begun)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "%s: the pipeline was not started", call);
     status = np_group_wait_for(&pipeline->group, timeout_ns);
-    /* The group's own outcome is a part of the pipeline's; a wait that was none is not. */
-    if (np_group_pending(&pipeline->group) != 0 || npi_pipeline_forked(pipeline))
-        return status != NP_OK ? npi_fail_more(status, "%s", call) : status;
+    bool refused = status == NP_ERR_TIMEOUT || status == NP_ERR_FROM_WORKER ||
+                   status == NP_ERR_FORKED;
+    /* What a stage gave to its group may be called the same. Pending alone is no sign: a call that
+     * comes too late holds the pipeline for a moment. */
+    if (npi_pipeline_forked(pipeline) || (refused && np_group_pending(&pipeline->group) != 0))
+        return npi_fail_more(status, "%s", call);
     return np_pipeline_outcome(pipeline);
 }
 

@@ -22,7 +22,7 @@
  *
  * A stage never waits. A runner takes what is there, works, hands on, and ends; whoever finds that
  * another one works at a serial stage leaves its slot and goes. Locks are held for a few
- * instructions, and never while a caller's function or a submit runs. There is one order: a
+ * instructions, a push's also while it submits, and never while a caller's function runs. A
  * station's lock and the pipeline's are never held together.
  *
  * Ordered stages: each item has a number, without gaps, and a ring as long as there are slots holds
@@ -98,7 +98,6 @@ typedef struct npi_returns {
 typedef struct npi_station {
     NPI_ALIGNED(NPI_FALSE_SHARING) npi_lock lock;
     uint32_t runners;   /* by lock: on their way or at work */
-    uint32_t tentative; /* by lock: of these, being submitted by a push: others do not rely on it */
     uint32_t working;   /* by lock: of these, those at work; at a serial stage at most one */
     npi_slot_list list; /* by lock: what waits, but for ordered stages */
     npi_slot **ring;    /* by lock: what waits for an ordered stage, by number; else NULL */

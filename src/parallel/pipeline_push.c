@@ -1,12 +1,13 @@
 /*
  * parallel/pipeline_push.c - the way into a pipeline without a source. Any thread; nothing here
- * waits but a submit into a bounded inbox.
+ * waits.
  *
- * From outside a submit can fail, and what is inside a pipeline must go on. So a push first makes
- * sure of a runner and then puts its item down, under the same lock under which a runner would
- * leave: an item is numbered and put down only while a runner is there that its push, or another
- * one, has really submitted. One that is still being submitted (`tentative`) is not relied on by
- * others. A runner that came, found nothing and left before its item was put down is sent again.
+ * From outside a submit can fail, and an item that is numbered must go through, or an ordered stage
+ * would wait for it for ever. So a runner is submitted first, and the item is numbered and put down
+ * only if there is one, all under the station's lock: a runner that comes at once waits for that
+ * lock and then finds the item. (Submitting without the lock and putting down afterwards would be a
+ * livelock: a worker that is woken, and preempts the push, finds nothing and goes, each time.) The
+ * submit goes beyond a bounded inbox, calls nobody's code and never waits.
  */
 #include "parallel/pipeline.h"
 
@@ -15,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "executor/near.h"
+#include "executor/submit.h"
 
 static np_status check_push(const np_pipeline *pipeline, const char *call)
 {
@@ -55,35 +57,19 @@ static void put_locked(npi_station *station, npi_slot *slot)
     npi_station_put_locked(station, &one);
 }
 
-/* May an item be put down: will somebody see it? `asked`: this push has sent a runner itself. */
-static bool is_served_locked(const npi_station *station, bool asked)
-{
-    int32_t sure = (int32_t)(station->runners - station->tentative);
-    int32_t waiting = (int32_t)npi_load_relaxed(&station->waiting);
-    return sure > 0 &&
-           (asked || sure >= (int32_t)station->limit || sure - (int32_t)station->working > waiting);
-}
-
 /* NP_OK: the slot is there, and its item may be through already. */
 static np_status put_down(npi_station *station, npi_slot *slot)
 {
-    np_node_index target = slot->target;
     np_status status = NP_OK;
-    bool asked = false, stopped;
     npi_lock_acquire(&station->lock);
-    while (!(stopped = npi_pipeline_stopped(station->stage->pipeline)) &&
-           !is_served_locked(station, asked) && status == NP_OK) {
-        asked = true;
-        station->runners++;
-        station->tentative++;
-        npi_lock_release(&station->lock);
-        status = npi_station_submit(station, target);
-        npi_lock_acquire(&station->lock);
-        station->tentative--;
-        if (status != NP_OK)
-            station->runners--;
+    bool stopped = npi_pipeline_stopped(station->stage->pipeline);
+    uint32_t coming = station->runners - station->working;
+    if (!stopped && station->runners < station->limit &&
+        coming <= npi_load_relaxed(&station->waiting)) {
+        status = npi_station_submit(station, slot->target);
+        station->runners += status == NP_OK ? 1 : 0;
     }
-    bool inside = !stopped && is_served_locked(station, true);
+    bool inside = !stopped && station->runners != 0;
     if (inside)
         put_locked(station, slot);
     npi_lock_release(&station->lock);
@@ -180,7 +166,7 @@ np_status np_pipeline_when_ready(np_pipeline *pipeline, np_task_fn fn, void *arg
         }
         npi_lock_release(&home->lock);
         if (!wait)
-            return np_submit(pipeline->executor, fn, argument);
+            return npi_submit_beyond(pipeline->executor, NP_NODE_ID_NONE, fn, argument);
         if (ready != NULL)
             return NP_OK;
         made = npi_alloc(sizeof *made, 0);

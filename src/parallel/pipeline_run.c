@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/status.h"
 #include "executor/near.h"
+#include "executor/submit.h"
 
 #define CALLS_MOST 64u
 #define TURN_NS    UINT64_C(200000)
@@ -46,15 +47,9 @@ static void run(void *argument);
 
 np_status npi_station_submit(npi_station *station, np_node_index target)
 {
-    const npi_stage *stage = station->stage;
-    np_pipeline *pipeline = stage->pipeline;
-    np_submit_options options = {.size = sizeof options, .group = &pipeline->group};
-    options.affinity = stage->affinity;
-    if (target != NPI_ANYWHERE) {
-        options.to_node = true;
-        options.node = pipeline->executor->nodes[target]->id;
-    }
-    return np_submit_with(pipeline->executor, &options, run, station);
+    np_pipeline *pipeline = station->stage->pipeline;
+    return npi_submit_beyond_with(pipeline->executor, target, station->stage->affinity,
+                                  &pipeline->group, run, station);
 }
 
 /* May this turn run the stage itself? A task that is confined to its node must not lend that to

@@ -98,8 +98,8 @@ bool npi_station_take(npi_station *station, npi_slot_list *batch)
 {
     *batch = (npi_slot_list){NULL, NULL, 0};
     npi_lock_acquire(&station->lock);
-    bool taken = is_alone(station) && station->working != 0;
-    npi_slot *slot = taken ? NULL : head_locked(station);
+    npi_slot *slot = head_locked(station);
+    NPI_INVARIANT(station->runners > station->working && station->runners <= station->limit);
     if (slot == NULL) {
         station->runners--;
         npi_lock_release(&station->lock);
@@ -122,11 +122,9 @@ bool npi_station_leave(npi_station *station, np_node_index *target)
     npi_lock_acquire(&station->lock);
     station->working--;
     npi_slot *slot = head_locked(station);
-    /* Others that will surely come. At a serial stage a second one is on its way if a push was in
-     * doubt whether the first would come. */
-    int32_t others = (int32_t)(station->runners - 1 - station->working - station->tentative);
-    int32_t waiting = (int32_t)npi_load_relaxed(&station->waiting);
-    bool more = slot != NULL && (others <= 0 || (!is_alone(station) && waiting > others));
+    /* Others may be in long calls: as many as there is something for. */
+    uint32_t others = station->runners - 1 - station->working;
+    bool more = slot != NULL && npi_load_relaxed(&station->waiting) > others;
     if (more)
         *target = slot->target;
     else
