@@ -52,17 +52,17 @@ np_status npi_partition_make(size_t count, size_t element_bytes, size_t page_byt
                              npi_partition **out);
 
 /* NULL is accepted. */
-void npi_partition_free(npi_partition *partition);
+void npi_partition_free(npi_partition *self);
 
 /* piece < piece_count. */
-npi_part npi_partition_part(const npi_partition *partition, size_t piece);
-static inline size_t npi_partition_owner(const npi_partition *partition, size_t piece)
+npi_part npi_partition_part(const npi_partition *self, size_t piece);
+static inline size_t npi_partition_owner(const npi_partition *self, size_t piece)
 {
-    return partition->cuts != NULL ? partition->cuts[piece].owner : piece % partition->node_count;
+    return self->cuts != NULL ? self->cuts[piece].owner : piece % self->node_count;
 }
 
 /* element < count; page < pages. */
-size_t npi_partition_piece_of(const npi_partition *partition, size_t element);
-size_t npi_partition_piece_of_page(const npi_partition *partition, size_t page);
+size_t npi_partition_piece_of(const npi_partition *self, size_t element);
+size_t npi_partition_piece_of_page(const npi_partition *self, size_t page);
 
 #endif

@@ -357,14 +357,14 @@ static bool count_there(const void *owner, size_t page, np_node_id node)
     return is_home(self->placing, page, node);
 }
 
-static np_status move_pieces(placing *self, np_array *array, uint64_t *there, np_migration *result)
+static np_status move_pieces(placing *self, np_array *array, const census *counting,
+                             np_migration *result)
 {
-    const census counting = {self, there};
     np_region_audit before;
     if (npi_pages_audit(array->data, array->bytes / array->page_bytes, array->page_bytes,
-                        count_there, &counting, &before, NULL, 0) != 0)
+                        count_there, counting, &before, NULL, 0) != 0)
         before.home = UINT64_MAX; /* none is counted as moved */
-    self->there = there;
+    self->there = counting->there;
     np_status status = array->virtual_nodes ? fall_short_of_virtual(self)
                                             : look_at_free_memory(self);
     if (status != NP_OK)
@@ -388,7 +388,8 @@ np_status npi_array_move(np_array *array, npi_partition *partition, np_hard_mode
     begin(&self, array, partition, hard_mode);
     self.move = true;
     np_migration counted = {0};
-    np_status status = move_pieces(&self, array, there, &counted);
+    const census counting = {&self, there};
+    np_status status = move_pieces(&self, array, &counting, &counted);
     npi_free_array(there, partition->node_count, sizeof *there);
     if (status != NP_OK)
         return status;
