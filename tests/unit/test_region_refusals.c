@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include <numaperf/array.h>
+
 #include "region_fixture.h"
 #include "seccomp.h"
 
@@ -114,6 +116,39 @@ static void test_too_little_free_memory(void **state)
     options.policy = NP_MEMORY_PREFERRED;
     assert_int_equal(np_region_create(topology, (size_t)3 << 20, &options, &region), NP_OK);
     np_region_destroy(region);
+}
+
+/* The same for the part of an array on its node. */
+static void test_too_little_for_a_part(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    say_memory(existing, nearly_full);
+    np_array_options options = *NP_ARRAY_OPTIONS(.nodes = &existing, .node_count = 1,
+                                                 .hard_mode = NP_HARD_MODE_STRICT);
+    np_array *array = NULL;
+    unit_expect_failure(np_array_create(topology, 3, (size_t)1 << 20, &options, &array),
+                        NP_ERR_HARD_MODE, "array of 1048576 elements of 3 bytes, block, part on");
+    assert_non_null(strstr(np_error_detail(), "only about 2.0 MiB can be had there now"));
+    assert_null(array);
+
+    options.hard_mode = NP_HARD_MODE_SOFT;
+    assert_int_equal(np_array_create(topology, 3, (size_t)1 << 20, &options, &array), NP_OK);
+    assert_int_equal(np_array_enforcement(array).reason, NP_REASON_NO_MEMORY);
+    npi_os_policy policy;
+    npi_node_set nodes;
+    assert_int_equal(npi_os_memory_policy(np_array_data(array), &policy, &nodes), 0);
+    assert_int_equal(policy, NPI_OS_POLICY_PREFERRED);
+
+    /* What it has of the node already it need not find again. */
+    memset(np_array_data(array), 1, (size_t)3 << 20);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    np_status status = np_array_redistribute(topology, array, &options, NULL);
+    if (status != NP_OK)
+        fail_msg("%s", np_error_detail());
+    assert_int_equal(npi_os_memory_policy(np_array_data(array), &policy, &nodes), 0);
+    assert_int_equal(policy, NPI_OS_POLICY_BIND);
+    np_array_destroy(array);
 }
 
 static void test_cached_files_count_by_half(void **state)
@@ -444,6 +479,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_too_little_free_memory, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_too_little_for_a_part, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_cached_files_count_by_half, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_unknown_free_memory, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_outside_the_allowed_nodes, make_root, remove_root),
