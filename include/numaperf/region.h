@@ -156,7 +156,7 @@ NP_API NP_MUST_USE np_status np_region_resize(np_region *region, size_t bytes);
  * unknown. */
 typedef struct np_migration {
     uint64_t pages;
-    uint64_t home;        /* now on one of the new nodes */
+    uint64_t home;        /* now on one of the new nodes; preferred: on the first one */
     uint64_t moved;       /* on another node than before */
     uint64_t stayed;      /* present, and still not on one of the new nodes */
     uint64_t not_present; /* will come by the new policy */
@@ -172,7 +172,8 @@ typedef struct np_migration {
  *
  * Soft: the new policy counts, what could not be had is in the region's enforcement, and `result`
  * says how many pages stayed. Strict: every present page is on the new nodes, or NP_ERR_HARD_MODE
- * and the old policy is in force again, with the pages moved back as far as the kernel would.
+ * and the old policy is in force again, with the pages moved back as far as the kernel would;
+ * `result` then says how far it had come.
  * `hard_mode` also replaces the region's own. Errors also as np_region_create(), and then nothing
  * has changed.
  */

@@ -163,8 +163,12 @@ int npi_region_move(const npi_placing *self, np_migration *result, int *refused)
     int error = 0;
     *refused = 0;
     *result = (np_migration){0};
-    for (size_t page = 0; page < pages; page += room) {
-        size_t count = pages - page < room ? pages - page : room;
+    for (size_t page = 0, count = 0; page < pages; page += count) {
+        /* Chunks end at multiples of their size, where no transparent huge page goes through: else
+         * it would have moved with one chunk before the next one is asked where it was. */
+        size_t into = pages > room ? (uintptr_t)region->data / region->page_bytes % room : 0;
+        into = (into + page) % room;
+        count = pages - page < room - into ? pages - page : room - into;
         (void)ask(region, page, count, answers);
         int failed = move_chunk(self, &t, page, count);
         if (error == 0)
