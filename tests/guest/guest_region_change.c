@@ -190,6 +190,50 @@ static void check_spread(const machine *m)
     np_region_destroy(region);
 }
 
+/* Transparent huge pages move as such, also where a chunk of the migration ends: 64 MiB. */
+static void check_huge_migration(const machine *m)
+{
+    np_node_id from = m->nodes[0], to = m->nodes[m->count - 1];
+    np_region *region = NULL;
+    np_status status = np_region_create(
+        m->topology, 72 * MIB,
+        NP_REGION_OPTIONS(.hard_mode = NP_HARD_MODE_STRICT, .prefault = NP_PREFAULT_TOUCH,
+                          .huge_pages = NP_HUGE_PAGES_TRANSPARENT, .nodes = &from, .node_count = 1),
+        &region);
+    if (status == NP_ERR_HARD_MODE) {
+        printf(">>> no transparent huge pages here: %s\n", np_error_detail());
+        return;
+    }
+    if (!GUEST_CHECK(status == NP_OK, "%s", np_error_detail())) {
+        return;
+    }
+    write_places(region);
+    uint64_t pages = 72 * MIB / PAGE;
+    np_migration result;
+    status = np_region_migrate(
+        m->topology, region,
+        NP_REGION_OPTIONS(.hard_mode = NP_HARD_MODE_STRICT, .nodes = &to, .node_count = 1),
+        &result);
+    GUEST_CHECK(status == NP_OK && result.home == pages && result.moved == (from == to ? 0 : pages),
+                "%s: home %" PRIu64 " moved %" PRIu64, np_status_name(status), result.home,
+                result.moved);
+    status = np_region_migrate(m->topology, region,
+                               NP_REGION_OPTIONS(.policy = NP_MEMORY_INTERLEAVE, .nodes = m->nodes,
+                                                 .node_count = m->count),
+                               &result);
+    GUEST_CHECK(status == NP_OK && result.home == pages, "home %" PRIu64, result.home);
+    int count[GUEST_MAX_NODES];
+    count_pages(region, count);
+    /* 36 huge pages in turn. */
+    for (size_t i = 0; i < m->count; i++) {
+        int here = count[m->nodes[i]] / 512, due = 36 / (int)m->count;
+        GUEST_CHECK(here >= due - 1 && here <= due + 1, "node %" PRId32 " has %d huge pages of 36",
+                    m->nodes[i], here);
+    }
+    check_places(region, 72 * MIB);
+    np_region_destroy(region);
+}
+
 /* --- size and samples ----------------------------------------------------------------------- */
 
 static void check_resize(const machine *m, np_node_id node)
@@ -362,6 +406,7 @@ int main(void)
     check_weighted(&m);
     check_migrations(&m);
     check_spread(&m);
+    check_huge_migration(&m);
     check_sample(&m);
     for (size_t i = 0; i < m.count; i++) {
         check_resize(&m, m.nodes[i]);
