@@ -143,8 +143,10 @@ static void test_refused_calls(void **state)
 {
     (void)state;
     NEED_PLACEMENT();
-    unit_in_refusing_child(SYS_mremap, ENOMEM, mapping_full);
-    unit_in_refusing_child(SYS_mremap, EPERM, mapping_full);
+    if (!unit_is_emulated()) { /* valgrind shortens mappings by itself */
+        unit_in_refusing_child(SYS_mremap, ENOMEM, mapping_full);
+        unit_in_refusing_child(SYS_mremap, EPERM, mapping_full);
+    }
     unit_in_refusing_child(SYS_get_mempolicy, EPERM, verification_lost);
 }
 
