@@ -1,6 +1,6 @@
 /*
- * numaperf/parallel.h - loops over a range of indices, and reductions, on all workers or one
- * node's.
+ * numaperf/parallel.h - loops and reductions, over a range of indices on all workers or one node's,
+ * and over placed data, each part on the node that holds it.
  *
  * A loop is called like a function and returns when it is done. Its body is called for stretches of
  * the range, on workers, several at a time: every index is in exactly one stretch, unless the loop
@@ -15,6 +15,7 @@
 #ifndef NUMAPERF_PARALLEL_H
 #define NUMAPERF_PARALLEL_H
 
+#include <numaperf/array.h>
 #include <numaperf/group.h>
 #include <numaperf/region.h>
 
@@ -30,7 +31,12 @@ typedef enum np_schedule {
     /* Each worker's share is fixed: worker w of W, counted node by node, gets the w-th of W equal
      * stretches, and it is run on that worker's node. Equal ranges are divided equally, so that
      * data first touched in one loop lies near in the next. */
-    NP_SCHEDULE_STATIC
+    NP_SCHEDULE_STATIC,
+    /* Each worker takes the next stretch from the front, half of its fair share of what is left and
+     * never less than `grain`: indices are begun in ascending order, all workers at once. For loops
+     * whose cost falls or rises along the range, and for streams through memory in one direction.
+     * Every stretch costs an atomic operation on a shared line; adaptive loops do not. */
+    NP_SCHEDULE_GUIDED
 } np_schedule;
 NP_API const char *np_schedule_name(np_schedule schedule);
 
@@ -40,7 +46,8 @@ typedef struct np_loop_options {
     /* Indices per call of the body; the last ones of a part may be fewer. Who gives it says that
      * this many are worth waking another worker for. 0: the library finds out what an index costs,
      * keeps a short loop to itself, and calls the body for about a microsecond, for more in
-     * a long loop; with NP_SCHEDULE_STATIC once for the whole share. */
+     * a long loop; with NP_SCHEDULE_STATIC once for the whole share; with NP_SCHEDULE_GUIDED it
+     * is the least, and 0 means 1/64 of a worker's share. */
     size_t grain;
     np_schedule schedule;
     bool on_node; /* true: only on workers of `node`, whatever the steal policy */
@@ -68,6 +75,83 @@ typedef struct np_loop_options {
 NP_API NP_MUST_USE np_status np_parallel_for(np_executor *executor, size_t begin, size_t end,
                                              const np_loop_options *options, np_range_fn body,
                                              void *context);
+
+/* --- reductions ---------------------------------------------------------------------------- */
+
+/* Adds what the indices begin .. end - 1 contribute to *value. Else like np_range_fn. */
+typedef void (*np_reduce_fn)(void *context, size_t begin, size_t end, void *value);
+/* Adds *from, which belongs to higher indices, to *into. It must be associative; it need not be
+ * commutative. Called on workers, several at a time, for values that nobody else uses. */
+typedef void (*np_combine_fn)(void *context, void *into, const void *from);
+
+typedef struct np_reduction {
+    size_t size;          /* sizeof(np_reduction); NP_REDUCTION fills it in */
+    size_t bytes;         /* of a value, > 0. Values are copied as bytes and lie aligned to 64 */
+    const void *identity; /* what a value begins as: `bytes` bytes, borrowed; NULL: zeros */
+    np_reduce_fn body;
+    np_combine_fn combine;
+    void *context; /* for both */
+    /* false: the range is divided as in any adaptive loop, and the values of its parts are combined
+     * in the order of the indices; so sums of floating point numbers may differ in the last places
+     * from one run to the next. true: it is divided into stretches of `grain` indices (0: 1/1024 of
+     * the range, rounded up), each begins with the identity, and they are combined one after
+     * another. Then the result is the same, bit by bit, on any number of workers. Takes memory for
+     * one value per stretch; so do the static and the guided schedule. */
+    bool deterministic;
+} np_reduction;
+
+#ifndef __cplusplus
+/* NP_REDUCTION(.bytes = sizeof(double), .body = add_up, .combine = add, .context = &vector) */
+#define NP_REDUCTION(...) (&(np_reduction){.size = sizeof(np_reduction), __VA_ARGS__})
+#endif
+
+/*
+ * Reduces begin .. end - 1 to one value, which is written to the `bytes` bytes at `result`, aligned
+ * as the value wants: the identity for an empty range. Everything else is as for
+ * np_parallel_for(); also NP_ERR_INVALID_ARGUMENT for a bad reduction or result. After any status
+ * but NP_OK *result says nothing. On a worker an adaptive reduction that nobody helps with
+ * allocates nothing and makes no system call.
+ */
+NP_API NP_MUST_USE np_status np_parallel_reduce(np_executor *executor, size_t begin, size_t end,
+                                                const np_loop_options *options,
+                                                const np_reduction *reduction, void *result);
+
+/* --- over placed data ---------------------------------------------------------------------- */
+
+/*
+ * The same over the elements of a partitioned array. Every node's elements are divided equally
+ * among its workers, as slices; a worker that comes takes its own slice, or, if that is taken, one
+ * that nobody has come for yet. So the same elements go to the same worker in the next loop over
+ * the same array, and over another one that is divided alike. Elements on a node without workers go
+ * to the nearest one that has some. Adaptive: when a slice is all that is left, idle workers help,
+ * those of the node first and those of other nodes as the steal policy allows. Static: only workers
+ * of the node, no help. A loop so short that waking another worker would take longer stays on the
+ * calling worker, wherever its elements are.
+ *
+ * `options`: schedule adaptive or static, grain, group; no node. NP_COUNTER_SLICES_KEPT, _MOVED and
+ * _AWAY count where slices, and parts of slices that others helped with, were run. Errors as
+ * np_parallel_for(), and NP_ERR_INVALID_ARGUMENT for array NULL. The array must not be
+ * redistributed meanwhile.
+ */
+NP_API NP_MUST_USE np_status np_parallel_for_array(np_executor *executor, const np_array *array,
+                                                   const np_loop_options *options, np_range_fn body,
+                                                   void *context);
+
+/* A reduction over its elements, combined in the order of their indices; deterministic ones too. */
+NP_API NP_MUST_USE np_status np_parallel_reduce_array(np_executor *executor, const np_array *array,
+                                                      const np_loop_options *options,
+                                                      const np_reduction *reduction, void *result);
+
+/*
+ * The same over the bytes of a region: the body gets offsets of whole pages. A region that is
+ * bound to one node, or prefers one, is that node's; of any other the kernel is asked where its
+ * pages are (one system call for 512 of them in each loop), and pages that are not present belong
+ * to the node of the page before. On a virtual topology such a region's pages are divided equally.
+ * Errors also as np_region_audit_pages().
+ */
+NP_API NP_MUST_USE np_status np_parallel_for_region(np_executor *executor, const np_region *region,
+                                                    const np_loop_options *options,
+                                                    np_range_fn body, void *context);
 
 /*
  * Makes every page of the region present, by the workers of the nodes where they go: all of a

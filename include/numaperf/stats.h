@@ -37,6 +37,9 @@ NP_BEGIN_DECLS
     X(NP_COUNTER_BLOCKED, "blocked", "times a spare worker stepped in for it")                   \
     X(NP_COUNTER_DISPLACED, "displaced", "tasks whose node had no usable CPU, run elsewhere")    \
     X(NP_COUNTER_REBOUND, "rebound", "times a refresh bound its thread anew")                    \
+    X(NP_COUNTER_SLICES_KEPT, "slices_kept", "slices of loops over placed data, its own ones")   \
+    X(NP_COUNTER_SLICES_MOVED, "slices_moved", "others of its node, and parts it helped with")   \
+    X(NP_COUNTER_SLICES_AWAY, "slices_away", "others of another node, and parts of them")        \
     NP_COUNTER_DATA_MAP(X)
 
 /* About the data of tasks (numaperf/near.h); all but the first, and data_calls, in bytes. */
@@ -46,6 +49,7 @@ NP_BEGIN_DECLS
     X(NP_COUNTER_DATA_BACKLOG, "data_backlog", "afar: left home because of backlog")          \
     X(NP_COUNTER_DATA_AGE, "data_age", "afar: left home because its queue did not move")      \
     X(NP_COUNTER_DATA_ANY, "data_any", "afar: left home because it may run anywhere")         \
+    X(NP_COUNTER_DATA_HELPED, "data_helped", "afar: part of a loop that had idle helpers")    \
     X(NP_COUNTER_DATA_DISPLACED, "data_displaced", "afar: the data's node had no usable CPU") \
     X(NP_COUNTER_DATA_NO_WORKER, "data_no_worker", "afar: no worker on the data's node")      \
     X(NP_COUNTER_DATA_SENT, "data_sent", "afar: sent to another node than its data's")        \

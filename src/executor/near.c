@@ -106,10 +106,9 @@ void npi_near_count_sent(npi_node *home, npi_worker *worker, const npi_choice *c
 
 /* Why the worker is not where the task's data is. What would have kept it away from there even at
  * home comes first. */
-static np_counter why_afar(const npi_worker *worker, uint64_t meta, np_node_index ran)
+static np_counter why_afar(const npi_worker *worker, np_node_index home, np_node_index data,
+                           np_node_index ran)
 {
-    np_node_index home = npi_meta_home(meta);
-    np_node_index data = npi_meta_data_node(meta);
     if (home != data)
         return worker->executor->nodes[data]->regular == 0 ? NP_COUNTER_DATA_NO_WORKER
                                                            : NP_COUNTER_DATA_SENT;
@@ -124,12 +123,27 @@ static np_counter why_afar(const npi_worker *worker, uint64_t meta, np_node_inde
 
 void npi_near_ran(npi_worker *worker, uint64_t meta, np_node_index ran)
 {
+    np_node_index home = npi_meta_home(meta);
     np_node_index data = npi_meta_data_node(meta);
     uint64_t bytes = npi_meta_data_bytes(meta);
     npi_count(&worker->counters, NP_COUNTER_DATA_TASKS, 1);
-    npi_count(&worker->counters, ran == data ? NP_COUNTER_DATA_LOCAL : why_afar(worker, meta, ran),
-              bytes);
-    npi_data_count(&worker->data, npi_meta_home(meta), ran, data, bytes);
+    npi_count(&worker->counters,
+              ran == data ? NP_COUNTER_DATA_LOCAL : why_afar(worker, home, data, ran), bytes);
+    npi_data_count(&worker->data, home, ran, data, 1, bytes);
+}
+
+void npi_near_ran_stretch(npi_worker *worker, np_node_index home, np_node_index data,
+                          uint64_t bytes, bool helped)
+{
+    np_node_index ran = worker->node->index;
+    if (npi_node_is_gone(worker->node)) /* Relaxed: a number to count by. */
+        ran = npi_load_relaxed(&worker->node->place);
+    np_counter which = NP_COUNTER_DATA_LOCAL;
+    if (ran != data)
+        which = helped && home == data ? NP_COUNTER_DATA_HELPED : why_afar(worker, home, data, ran);
+    npi_count(&worker->counters, which, bytes);
+    npi_count(&worker->counters, NP_COUNTER_DATA_TASKS, helped ? 0 : 1);
+    npi_data_count(&worker->data, home, ran, data, helped ? 0 : 1, bytes);
 }
 
 /* --- the public calls ------------------------------------------------------------------------ */

@@ -39,13 +39,13 @@ static npi_data_row *row_of(npi_data_rows *rows, np_node_index home, np_node_ind
 }
 
 void npi_data_count(npi_data_rows *rows, np_node_index home, np_node_index ran, np_node_index data,
-                    uint64_t bytes)
+                    uint64_t tasks, uint64_t bytes)
 {
     NPI_CHECK(data < rows->nodes);
     npi_data_row *row = row_of(rows, home, ran);
     if (row == NULL)
         return;
-    npi_owner_add(&row->cells[data].tasks, (uint64_t)1);
+    npi_owner_add(&row->cells[data].tasks, tasks);
     npi_owner_add(&row->cells[data].bytes, bytes);
 }
 

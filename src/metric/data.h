@@ -38,9 +38,9 @@ typedef struct npi_data_rows {
     npi_arena *arena; /* constant; of the worker's node */
 } npi_data_rows;
 
-/* A task of `home` ran on `ran` and has `bytes` on `data`. The owner only. */
+/* Tasks of `home` (0: a part of one) ran on `ran` and have `bytes` on `data`. The owner only. */
 void npi_data_count(npi_data_rows *rows, np_node_index home, np_node_index ran, np_node_index data,
-                    uint64_t bytes);
+                    uint64_t tasks, uint64_t bytes);
 
 /* --- in a snapshot --------------------------------------------------------------------------- */
 

@@ -3,9 +3,9 @@
  *
  * Inside a task of the executor an adaptive loop starts on the calling worker. From outside, and
  * for another node than the caller's, it starts as one task that the caller waits for. A static
- * loop is one strict task for each share.
+ * loop is one strict task for each share; guided ones are in loop_guided.c.
  */
-#include "parallel/loop.h"
+#include "parallel/loop_guided.h"
 
 #include "base/status.h"
 #include "os/ticks.h"
@@ -15,18 +15,10 @@ const char *np_schedule_name(np_schedule schedule)
     switch (schedule) {
     case NP_SCHEDULE_ADAPTIVE: return "adaptive";
     case NP_SCHEDULE_STATIC: return "static";
+    case NP_SCHEDULE_GUIDED: return "guided";
     }
     return "unknown";
 }
-
-/* A call, checked. */
-typedef struct call {
-    npi_loop loop;
-    size_t begin, end;
-    np_executor *executor;
-    npi_node *node; /* NULL: all */
-    np_schedule schedule;
-} call;
 
 static np_status find_node(np_executor *executor, np_node_id id, npi_node **out)
 {
@@ -40,7 +32,7 @@ static np_status find_node(np_executor *executor, np_node_id id, npi_node **out)
     return NP_OK;
 }
 
-static np_status take_options(call *c, const np_loop_options *given)
+static np_status take_options(npi_loop_call *c, const np_loop_options *given)
 {
     np_loop_options known;
     if (given->size != sizeof known) {
@@ -50,7 +42,7 @@ static np_status take_options(call *c, const np_loop_options *given)
         npi_options_copy(&known, sizeof known, given, given->size);
         given = &known;
     }
-    if ((unsigned)given->schedule > NP_SCHEDULE_STATIC)
+    if ((unsigned)given->schedule > NP_SCHEDULE_GUIDED)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_loop_options.schedule is %d",
                         (int)given->schedule);
     c->schedule = given->schedule;
@@ -63,8 +55,8 @@ static np_status take_options(call *c, const np_loop_options *given)
 
 static void run_here(void *argument)
 {
-    const call *c = argument;
-    npi_loop_run(npi_worker_self(), &c->loop, c->begin, c->end);
+    const npi_loop_call *c = argument;
+    npi_loop_run(npi_worker_self(), &c->loop, c->begin, c->end, c->value);
 }
 
 /* In the frame that the call's options ask for. */
@@ -77,20 +69,26 @@ static void run_framed(npi_worker *worker, np_task_fn fn, void *argument, np_gro
     npi_run_framed(worker, &frame, fn, argument);
 }
 
+void npi_loop_framed(npi_worker *worker, const npi_loop_call *c, np_task_fn fn, void *argument)
+{
+    run_framed(worker, fn, argument, c->loop.group != NULL ? c->loop.group : worker->frame->group,
+               c->node != NULL);
+}
+
 static void run_entered(void *argument)
 {
-    const call *c = argument;
+    const npi_loop_call *c = argument;
     npi_watch_rename(npi_worker_self(), (uintptr_t)c->loop.body);
     run_framed(npi_worker_self(), run_here, argument, c->loop.group, false);
 }
 
 /* A hook runs on a worker's thread but is no task: nobody can help it. */
-static void run_in_hook(const call *c)
+static void run_in_hook(const npi_loop_call *c)
 {
     size_t grain = c->loop.grain != 0 ? c->loop.grain : c->end - c->begin;
     for (size_t at = c->begin; at < c->end && !npi_loop_stopped(&c->loop);) {
         size_t piece = c->end - at < grain ? c->end - at : grain;
-        c->loop.body(c->loop.context, at, at + piece);
+        npi_loop_body(&c->loop, at, at + piece, c->value);
         at += piece;
     }
 }
@@ -98,15 +96,15 @@ static void run_in_hook(const call *c)
 /* --- a static loop's shares ------------------------------------------------------------------- */
 
 typedef struct static_share {
-    const call *call;
+    const npi_loop_call *call;
     size_t begin, end;
 } static_share;
 
 static void run_static_pieces(void *argument)
 {
     const static_share *share = argument;
-    const call *c = share->call;
-    call part = {.loop = c->loop, .begin = share->begin, .end = share->end};
+    const npi_loop_call *c = share->call;
+    npi_loop_call part = {.loop = c->loop, .begin = share->begin, .end = share->end};
     run_in_hook(&part);
 }
 
@@ -118,14 +116,14 @@ static void run_static_share(void *argument)
 }
 
 /* The first of share `number` of `shares`; the first few are one longer. */
-static size_t share_begin(const call *c, size_t number, size_t shares)
+static size_t share_begin(const npi_loop_call *c, size_t number, size_t shares)
 {
     size_t count = c->end - c->begin;
     size_t extra = count % shares;
     return c->begin + count / shares * number + (number < extra ? number : extra);
 }
 
-static np_status submit_share(call *c, npi_node *node, size_t number, size_t shares,
+static np_status submit_share(npi_loop_call *c, npi_node *node, size_t number, size_t shares,
                               np_group *group)
 {
     static_share share = {c, share_begin(c, number, shares), share_begin(c, number + 1, shares)};
@@ -138,24 +136,28 @@ static np_status submit_share(call *c, npi_node *node, size_t number, size_t sha
     return np_submit_with(c->executor, &options, run_static_share, &share);
 }
 
-static np_status submit_shares(call *c, np_group *group)
+size_t npi_loop_workers(const npi_loop_call *c)
+{
+    return c->node != NULL ? c->node->regular : c->executor->regular_count;
+}
+
+static np_status submit_shares(npi_loop_call *c, np_group *group)
 {
     np_status status = NP_OK;
-    size_t shares = c->node != NULL ? c->node->regular : c->executor->regular_count;
     size_t number = 0;
     for (uint32_t i = 0; status == NP_OK && i < c->executor->node_count; i++) {
         npi_node *node = c->executor->nodes[i];
         if (c->node != NULL && c->node != node)
             continue;
         for (uint32_t w = 0; status == NP_OK && w < node->regular; w++)
-            status = submit_share(c, node, number++, shares, group);
+            status = submit_share(c, node, number++, npi_loop_workers(c), group);
     }
     return status;
 }
 
 /* --- as tasks --------------------------------------------------------------------------------- */
 
-static np_status submit_entry(call *c, np_group *group)
+static np_status submit_entry(npi_loop_call *c, np_group *group)
 {
     np_submit_options options = {.size = sizeof options, .group = group};
     if (c->node != NULL) {
@@ -166,68 +168,95 @@ static np_status submit_entry(call *c, np_group *group)
     return np_submit_with(c->executor, &options, run_entered, c);
 }
 
-/* The tasks are in a group of their own: the caller's may hold others, for which nobody waits here.
- */
-static np_status run_as_tasks(call *c)
+void npi_loop_tasks_begin(np_group *group)
 {
-    np_group group;
-    npi_group_init(&group, false);
-    group.quiet = true; /* the caller is told by the status */
-    group.on_workers = true;
-    np_status submitted = c->schedule == NP_SCHEDULE_STATIC ? submit_shares(c, &group)
-                                                            : submit_entry(c, &group);
-    np_status status = np_group_wait(&group); /* also for what was accepted before a failure */
-    (void)npi_group_last_look(&group);
+    npi_group_init(group, false);
+    group->quiet = true; /* the caller is told by the status */
+    group->on_workers = true;
+}
+
+np_status npi_loop_tasks_end(np_group *group, np_status submitted)
+{
+    np_status status = np_group_wait(group);
+    (void)npi_group_last_look(group);
     return submitted != NP_OK ? submitted : status;
 }
 
-static np_status run_call(call *c)
+static np_status run_as_tasks(npi_loop_call *c)
+{
+    np_group group;
+    npi_guided guided;
+    np_status submitted = NP_OK;
+    npi_loop_tasks_begin(&group);
+    switch (c->schedule) {
+    case NP_SCHEDULE_ADAPTIVE: submitted = submit_entry(c, &group); break;
+    case NP_SCHEDULE_STATIC: submitted = submit_shares(c, &group); break;
+    case NP_SCHEDULE_GUIDED: submitted = npi_guided_submit(&guided, c, &group); break;
+    }
+    return npi_loop_tasks_end(&group, submitted);
+}
+
+np_status npi_loop_perform(npi_loop_call *c)
 {
     npi_worker *worker = npi_worker_of(c->executor);
     if (worker != NULL && worker->frame == NULL) {
         run_in_hook(c);
         return NP_OK;
     }
-    if (worker == NULL || c->schedule == NP_SCHEDULE_STATIC ||
+    if (worker == NULL || c->schedule != NP_SCHEDULE_ADAPTIVE ||
         (c->node != NULL && c->node != worker->node))
         return run_as_tasks(c);
     if (c->loop.group != NULL || (c->node != NULL && !worker->frame->strict))
-        run_framed(worker, run_here, c,
-                   c->loop.group != NULL ? c->loop.group : worker->frame->group, c->node != NULL);
+        npi_loop_framed(worker, c, run_here, c);
     else
-        npi_loop_run(worker, &c->loop, c->begin, c->end);
+        npi_loop_run(worker, &c->loop, c->begin, c->end, c->value);
     return NP_OK;
+}
+
+/* --- the public call ---------------------------------------------------------------------------
+ */
+
+np_status npi_loop_check(npi_loop_call *c, np_executor *executor, const char *name,
+                         const np_loop_options *options, np_range_fn body, void *context)
+{
+    np_status status = npi_executor_check(executor);
+    if (status != NP_OK)
+        return status;
+    if (body == NULL)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "%s: the body is NULL", name);
+    c->loop.body = body; /* field by field: it is larger than what is in it */
+    c->loop.context = context;
+    c->loop.grain = 0;
+    c->loop.group = NULL;
+    c->loop.ticks_us = npi_os_ticks_per_us();
+    c->loop.reduction = NULL;
+    c->loop.place = NULL;
+    c->executor = executor;
+    c->node = NULL;
+    c->schedule = NP_SCHEDULE_ADAPTIVE;
+    c->value = NULL;
+    return options != NULL ? take_options(c, options) : NP_OK;
+}
+
+np_status npi_loop_finish(npi_loop_call *c, np_status (*run)(npi_loop_call *call))
+{
+    if (npi_loop_stopped(&c->loop))
+        return np_group_outcome(c->loop.group);
+    np_status status = c->begin < c->end ? run(c) : NP_OK;
+    return status == NP_OK && c->loop.group != NULL ? np_group_outcome(c->loop.group) : status;
 }
 
 np_status np_parallel_for(np_executor *executor, size_t begin, size_t end,
                           const np_loop_options *options, np_range_fn body, void *context)
 {
-    np_status status = npi_executor_check(executor);
+    npi_loop_call c;
+    np_status status = npi_loop_check(&c, executor, "np_parallel_for", options, body, context);
     if (status != NP_OK)
         return status;
-    if (body == NULL || begin > end)
-        return npi_fail(NP_ERR_INVALID_ARGUMENT,
-                        body == NULL ? "np_parallel_for: the body is NULL"
-                                     : "np_parallel_for: begin is %zu, end %zu",
-                        begin, end);
-    call c; /* field by field: it is larger than what is in it */
-    c.loop.body = body;
-    c.loop.context = context;
-    c.loop.grain = 0;
-    c.loop.group = NULL;
-    c.loop.ticks_us = npi_os_ticks_per_us();
+    if (begin > end)
+        return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_parallel_for: begin is %zu, end %zu", begin,
+                        end);
     c.begin = begin;
     c.end = end;
-    c.executor = executor;
-    c.node = NULL;
-    c.schedule = NP_SCHEDULE_ADAPTIVE;
-    if (options != NULL)
-        status = take_options(&c, options);
-    if (status != NP_OK)
-        return status;
-    if (npi_loop_stopped(&c.loop))
-        return np_group_outcome(c.loop.group);
-    if (begin < end)
-        status = run_call(&c);
-    return status == NP_OK && c.loop.group != NULL ? np_group_outcome(c.loop.group) : status;
+    return npi_loop_finish(&c, npi_loop_perform);
 }

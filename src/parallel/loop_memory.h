@@ -18,6 +18,8 @@
 
 #include <string.h>
 
+#include <numaperf/parallel.h>
+
 #include "executor/executor.h"
 
 static inline uint64_t npi_loop_key(np_range_fn body, size_t count)

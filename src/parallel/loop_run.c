@@ -21,6 +21,8 @@
 
 #include <numaperf/fast.h>
 
+#include "base/alloc.h"
+#include "executor/near.h"
 #include "os/ticks.h"
 #include "parallel/loop_memory.h"
 
@@ -49,6 +51,13 @@ typedef struct part {
     float cost;
     np_atomic(uint32_t)
         awaited; /* the owner has nothing else to do: it would take some of it back */
+    npi_worker *owner;
+    /* Of a reduction only. */
+    void *into;   /* the owner's value, */
+    bool joining; /* ... which is ready for this part; the owner's alone */
+    bool skipped; /* there was no memory for a value: not run */
+    void *value;  /* NULL: it was not taken */
+    NPI_ALIGNED(NPI_CACHE_LINE) unsigned char room[NPI_CACHE_LINE]; /* for a value, if it fits */
 } part;
 
 typedef struct run {
@@ -57,7 +66,9 @@ typedef struct run {
     part *part;     /* what it runs, if it was offered by another run */
     uint64_t begun; /* ticks */
     uint64_t now;   /* ... when last looked */
-    size_t done;    /* indices */
+    size_t done;    /* indices, where their cost is measured */
+    size_t ran;     /* indices */
+    void *value;    /* a reduction's */
     float cost;     /* of late; 0: nothing known */
     bool known;     /* from before this run */
     bool series;    /* one of many, soon after each other */
@@ -124,13 +135,66 @@ static offer wanted(const run *r, size_t left)
 
 static void work(run *r, size_t at, size_t end);
 
+/* --- the values of a reduction ---------------------------------------------------------------- */
+
+static void *value_for(part *p, npi_worker *worker)
+{
+    /* Untaken, and in the join: nothing of the owner's half is missing. Beneath a wait inside that
+     * half the owner may meet the part as well; then it is a part like any other's. */
+    if (worker == p->owner && p->joining)
+        return p->into;
+    const np_reduction *reduction = p->loop->reduction;
+    p->value = reduction->bytes <= sizeof p->room ? p->room
+                                                  : npi_alloc(reduction->bytes, NPI_CACHE_LINE);
+    if (p->value != NULL)
+        npi_reduction_begin(reduction, p->value);
+    p->skipped = p->value == NULL;
+    return p->value;
+}
+
+/* After the join, which has acquired what a thief wrote. */
+static void add_value(run *r, part *p)
+{
+    const np_reduction *reduction = r->loop->reduction;
+    if (p->skipped)
+        work(r, p->begin, p->end);
+    if (p->value == NULL)
+        return;
+    reduction->combine(r->loop->context, r->value, p->value);
+    if (p->value != p->room)
+        npi_free(p->value, reduction->bytes);
+}
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
+/* `helped`: a part of a slice that its owner has not any more. */
+static void count_placed(const run *r, bool helped)
+{
+    const npi_loop_place *place = r->loop->place;
+    if (place == NULL || r->ran == 0)
+        return;
+    npi_near_ran_stretch(r->worker, place->home, place->data, (uint64_t)r->ran * place->index_bytes,
+                         helped);
+    if (helped)
+        npi_count(&r->worker->counters,
+                  r->worker->node->index == place->home ? NP_COUNTER_SLICES_MOVED
+                                                        : NP_COUNTER_SLICES_AWAY,
+                  1);
+}
+
 static uintptr_t run_part(np_worker *worker, uintptr_t argument)
 {
     part *p = (part *)argument;
     run r = {.loop = p->loop, .worker = worker, .part = p, .cost = p->cost};
+    if (p->loop->reduction != NULL) {
+        r.value = value_for(p, worker);
+        if (r.value == NULL)
+            return 0;
+    }
     r.known = r.cost != 0;
     r.begun = r.now = npi_os_ticks();
     work(&r, p->begin, p->end);
+    count_placed(&r, worker != p->owner);
     return 0;
 }
 
@@ -202,7 +266,13 @@ static void share(run *r, size_t at, size_t end, bool quietly)
     far.begin = at + near;
     far.end = end;
     far.cost = r->cost;
+    far.owner = r->worker;
     npi_atomic_init(&far.awaited, 0u);
+    if (r->loop->reduction != NULL) {
+        far.into = r->value;
+        far.joining = far.skipped = false;
+        far.value = NULL;
+    }
     npi_deque *deque = &r->worker->deque;
     npi_child *child = deque->head;
     make_offer(r, &far, quietly);
@@ -210,7 +280,11 @@ static void share(run *r, size_t at, size_t end, bool quietly)
     if (deque->head == child + 1 && npi_deque_private(deque) == 0 &&
         !npi_deque_has_shared(deque, true))
         await_thief(r, &far, child);
+    if (r->loop->reduction != NULL)
+        far.joining = true;
     (void)np_fast_join(r->worker, run_part, (uintptr_t)&far);
+    if (r->loop->reduction != NULL)
+        add_value(r, &far);
 }
 
 static void note(run *r, size_t piece)
@@ -232,25 +306,27 @@ static void work(run *r, size_t at, size_t end)
             return;
         }
         size_t piece = next_piece(r, end - at);
-        r->loop->body(r->loop->context, at, at + piece);
+        npi_loop_body(r->loop, at, at + piece, r->value);
         at += piece;
+        r->ran += piece;
         if (r->loop->grain == 0)
             note(r, piece);
     }
 }
 
-void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t end)
+void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t end, void *value)
 {
     npi_loop_memory *memory = &worker->loops;
     uint64_t key = npi_loop_key(loop->body, end - begin);
     float known = npi_loop_recall(memory, key);
-    run r = {.loop = loop, .worker = worker, .cost = known, .known = known != 0};
+    run r = {.loop = loop, .worker = worker, .value = value, .cost = known, .known = known != 0};
     r.begun = r.now = npi_os_ticks();
     if (!npi_loop_follows(memory, r.now, loop->ticks_us * SERIES_GAP_US))
         npi_loop_first(memory);
     r.series = memory->series >= loop->ticks_us * WAKE_WORTH_US;
     r.expected = memory->helped;
     work(&r, begin, end);
+    count_placed(&r, false);
     if (r.done == 0)
         return;
     npi_loop_remember(memory, key, known, (float)(r.now - r.begun + 1) / (float)r.done);

@@ -18,10 +18,6 @@
 #define SPINS 64u
 #endif
 
-/* How long a call waits before it tries again to submit a continuation for which there was no
- * memory. */
-#define STARVED_NS UINT64_C(1000000)
-
 /* --- a queue and its lock ------------------------------------------------------------------- */
 
 static const unsigned char *next_in(npi_waiter *waiter, size_t item_size)
@@ -142,6 +138,7 @@ static void hand_out(npi_transfer *t)
     npi_ready_report(&t->news);
     t->served = NULL;
     t->segments = NULL;
+    t->news.starved = NP_OK;
 }
 
 /* Tries once; if that would have to wait and `wait` is true, the transfer is among the waiters
@@ -178,7 +175,11 @@ static np_status attempt(npi_transfer *t)
 {
     if (t->channel->ring == NULL)
         return attempt_locked(t, false);
-    return t->self.in != NULL ? npi_ring_send(t->channel, t) : npi_ring_receive(t->channel, t);
+    np_status status = t->self.in != NULL ? npi_ring_send(t->channel, t)
+                                          : npi_ring_receive(t->channel, t);
+    if (__builtin_expect(t->news.refused != NULL || t->news.starved != NP_OK, 0))
+        hand_out(t);
+    return status;
 }
 
 /* Looks, at most *budget times in all, whether another attempt may succeed. */
@@ -238,28 +239,14 @@ static np_status outcome(const npi_transfer *t, np_status status, np_status not_
 /* Waits; `status` was NP_ERR_WOULD_BLOCK. */
 static np_status wait(npi_transfer *t, uint64_t deadline)
 {
-    if (t->channel->ring != NULL)
-        return npi_ring_wait(t->channel, t, deadline);
-    np_status status = attempt_locked(t, true);
-    return status == NP_ERR_WOULD_BLOCK ? sleep_until_served(t, deadline) : status;
-}
-
-/* The same, beside a continuation that has found no memory for its task: nobody else may be left to
- * try again. The place in the line is lost by it. */
-static np_status wait_and_retry(npi_transfer *t, uint64_t deadline)
-{
-    for (;;) {
-        /* Relaxed: a hint; what this call itself did to it, it sees. */
-        bool starved = npi_load_relaxed(&t->channel->starved) != 0;
-        uint64_t until = starved ? npi_os_deadline(STARVED_NS) : deadline;
-        if (until > deadline)
-            until = deadline;
-        np_status status = wait(t, until);
-        if (status != NP_ERR_WOULD_BLOCK || until == deadline)
-            return status;
-        npi_waiter_again(&t->self); /* cancelled: the channel is still there */
-        npi_ready_retry(t->channel);
+    np_status status;
+    if (t->channel->ring != NULL) {
+        status = npi_ring_wait(t->channel, t, deadline);
+        hand_out(t);
+        return status;
     }
+    status = attempt_locked(t, true);
+    return status == NP_ERR_WOULD_BLOCK ? sleep_until_served(t, deadline) : status;
 }
 
 /* `not_now`: what to return when `timeout_ns` is over. */
@@ -281,7 +268,7 @@ static np_status run(npi_transfer *t, uint64_t timeout_ns, np_status not_now)
     np_status blocking = np_blocking_begin();
     if (blocking != NP_OK)
         return blocking;
-    status = wait_and_retry(t, deadline);
+    status = wait(t, deadline);
     np_blocking_end();
     return outcome(t, status, not_now);
 }

@@ -306,11 +306,11 @@ static void movement(npi_text *text, const npi_figures *f)
                      npi_plural_word(guests, "guest worker").text);
 }
 
-/* "backlog 1.2 GiB, queue stood still 3.0 MiB" */
+/* "backlog 1.2 GiB, queue stood still 3.0 MiB"; or one of them */
 static void bytes_pair(npi_text *text, const npi_figures *f, const char *begin,
                        const char *const words[2], const np_counter counters[2])
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && words[i] != NULL; i++) {
         npi_text_add(text, "%s%s ", i == 0 ? begin : ", ", words[i]);
         npi_text_add_bytes(text, f->total[counters[i]]);
     }
@@ -321,11 +321,13 @@ static void afar(npi_text *text, const npi_figures *f)
 {
     static const char *const words[][2] = {{"backlog", "queue stood still"},
                                            {"free to go", "node gone"},
-                                           {"no worker there", "sent elsewhere"}};
+                                           {"no worker there", "sent elsewhere"},
+                                           {"idle helpers of loops", NULL}};
     static const np_counter counters[][2] = {{NP_COUNTER_DATA_BACKLOG, NP_COUNTER_DATA_AGE},
                                              {NP_COUNTER_DATA_ANY, NP_COUNTER_DATA_DISPLACED},
-                                             {NP_COUNTER_DATA_NO_WORKER, NP_COUNTER_DATA_SENT}};
-    for (int i = 0; i < 3; i++)
+                                             {NP_COUNTER_DATA_NO_WORKER, NP_COUNTER_DATA_SENT},
+                                             {NP_COUNTER_DATA_HELPED, NP_COUNTER_DATA_HELPED}};
+    for (int i = 0; i < 4; i++)
         if (f->total[counters[i][0]] + f->total[counters[i][1]] != 0)
             bytes_pair(text, f, "  from afar: ", words[i], counters[i]);
 }

@@ -85,11 +85,13 @@ static void sizes_and_grains(tally *t)
     static const size_t grains[] = {0, 1, 3, 64, 5000, SIZE_MAX};
     for (unsigned s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
         for (unsigned g = 0; g < sizeof grains / sizeof grains[0]; g++)
-            for (int schedule = 0; schedule <= NP_SCHEDULE_STATIC; schedule++) {
+            for (int schedule = 0; schedule <= NP_SCHEDULE_GUIDED; schedule++) {
                 size_t begin = sizes[s] < MOST ? s : 0;
                 np_loop_options options = {.size = sizeof options, .grain = grains[g]};
                 options.schedule = (np_schedule)schedule;
-                tally_reset(t, begin, begin + sizes[s], grains[g]);
+                /* A guided loop's grain is a least. */
+                tally_reset(t, begin, begin + sizes[s],
+                            schedule != NP_SCHEDULE_GUIDED ? grains[g] : 0);
                 run_both_ways(t, &options);
             }
 }
@@ -139,7 +141,7 @@ static void test_long_ranges(void **state)
                  {SIZE_MAX, SIZE_MAX, 0}};
     np_executor *executor = pool_create(ONE_BY_FOUR, NULL);
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        for (int schedule = 0; schedule <= NP_SCHEDULE_STATIC; schedule++) {
+        for (int schedule = 0; schedule <= NP_SCHEDULE_GUIDED; schedule++) {
             sums s = {0};
             np_loop_options options = {.size = sizeof options, .grain = cases[i].grain};
             options.schedule = (np_schedule)schedule;
@@ -430,9 +432,9 @@ static void test_refusals(void **state)
                         "body is NULL");
     unit_expect_failure(np_parallel_for(executor, 2, 1, NULL, count_range, &t),
                         NP_ERR_INVALID_ARGUMENT, "begin is 2, end 1");
-    bad.schedule = (np_schedule)2;
+    bad.schedule = (np_schedule)3;
     unit_expect_failure(np_parallel_for(executor, 0, 1, &bad, count_range, &t),
-                        NP_ERR_INVALID_ARGUMENT, "schedule is 2");
+                        NP_ERR_INVALID_ARGUMENT, "schedule is 3");
     bad = (np_loop_options){.size = 3};
     unit_expect_failure(np_parallel_for(executor, 0, 1, &bad, count_range, &t),
                         NP_ERR_INVALID_ARGUMENT, "np_loop_options");
@@ -442,6 +444,7 @@ static void test_refusals(void **state)
     assert_int_equal(npi_load_relaxed(&t.calls), 0);
     assert_string_equal(np_schedule_name(NP_SCHEDULE_ADAPTIVE), "adaptive");
     assert_string_equal(np_schedule_name(NP_SCHEDULE_STATIC), "static");
+    assert_string_equal(np_schedule_name(NP_SCHEDULE_GUIDED), "guided");
     assert_string_equal(np_schedule_name((np_schedule)9), "unknown");
     assert_int_equal(np_executor_shutdown(executor), NP_OK);
     unit_expect_failure(np_parallel_for(executor, 0, 1, NULL, count_range, &t), NP_ERR_SHUT_DOWN,
