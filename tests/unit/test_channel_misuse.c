@@ -128,6 +128,13 @@ static int calls_in_child(np_channel *channel)
         np_channel_remove_sender(channel) != NP_ERR_FORKED ||
         np_channel_close(channel) != NP_ERR_FORKED)
         return 3;
+    size_t moved;
+    if (np_channel_try_send_many(channel, &item, 1, &moved) != NP_ERR_FORKED ||
+        np_channel_try_receive_many(channel, &item, 1, &moved) != NP_ERR_FORKED ||
+        np_channel_notify_readable(channel, 0) != NP_ERR_FORKED ||
+        np_channel_when_writable(channel, NULL, 0, NULL, NULL) != NP_ERR_FORKED ||
+        np_channel_forget(channel, NULL, NULL, NULL) != NP_ERR_FORKED)
+        return 8;
     if (strstr(np_error_detail(), "fork") == NULL)
         return 4;
     if (np_channel_length(channel) != 1 || np_channel_senders(channel) != 1 ||
@@ -145,10 +152,14 @@ static int calls_in_child(np_channel *channel)
     return 0;
 }
 
-static void test_a_forked_child_is_told(void **state)
+/* A channel with a queue, then one with a ring. */
+static void child_is_told(bool ring)
 {
-    (void)state;
-    np_channel *channel = new_channel(sizeof(int), 0, 1);
+    np_channel *channel = NULL;
+    assert_ok(
+        np_channel_create(NP_CHANNEL_OPTIONS(.item_size = sizeof(int), .capacity = ring ? 2 : 0,
+                                             .single_sender = ring, .single_receiver = ring),
+                          &channel));
     int item = 5;
     assert_ok(np_channel_send(channel, &item));
     pid_t child = fork();
@@ -163,6 +174,13 @@ static void test_a_forked_child_is_told(void **state)
     assert_ok(np_channel_receive(channel, &item));
     assert_int_equal(item, 5);
     np_channel_destroy(channel);
+}
+
+static void test_a_forked_child_is_told(void **state)
+{
+    (void)state;
+    child_is_told(false);
+    child_is_told(true);
 }
 
 #define TEST(fn) cmocka_unit_test_teardown(fn, nothing_left)
