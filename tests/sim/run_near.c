@@ -34,7 +34,7 @@ typedef struct world {
 typedef struct job {
     world *w;
     np_group *group;
-    char *data;
+    const char *data;
     np_node_id node; /* of the data; the expected home */
     bool more;
     uint32_t ran;
@@ -43,7 +43,7 @@ typedef struct job {
 static job jobs[JOBS];
 static uint32_t job_count;
 
-static job *new_job(world *w, np_group *group, char *data, np_node_id node, bool more)
+static job *new_job(world *w, np_group *group, const char *data, np_node_id node, bool more)
 {
     sim_check(job_count < JOBS, "too few jobs");
     jobs[job_count] = (job){w, group, data, node, more, 0};
