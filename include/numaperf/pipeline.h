@@ -104,10 +104,10 @@ typedef struct np_pipeline_options {
 
 /*
  * Makes a pipeline on `executor`, with all the memory that its items will need: on the node of the
- * source or, without one, of the first stage, if that is a single one. Later only a queue of the
- * executor may still grow, and np_pipeline_when_ready() allocates. Without a source it is open for
- * pushes at once. On failure *out is NULL. Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_INVALID_NODE,
- * NP_ERR_NODE_HAS_NO_WORKER, NP_ERR_NO_MEMORY.
+ * source or, without one, of the first stage, if that is a single one and has memory. Later only a
+ * queue of the executor may still grow, and np_pipeline_when_ready() allocates. Without a source it
+ * is open for pushes at once. On failure *out is NULL. Errors: NP_ERR_INVALID_ARGUMENT,
+ * NP_ERR_INVALID_NODE, NP_ERR_NODE_HAS_NO_WORKER, NP_ERR_NO_MEMORY.
  */
 NP_API NP_MUST_USE np_status np_pipeline_create(np_executor *executor,
                                                 const np_pipeline_options *options,

@@ -220,18 +220,19 @@ static np_status make_slots(np_pipeline *pipeline)
 {
     const npi_node *node = birth_node(pipeline);
     size_t bytes = pipeline->in_flight * pipeline->slot_bytes;
-    if (node != NULL) {
-        np_status status = np_region_create_on_node(pipeline->executor->topology, bytes, node->id,
-                                                    &pipeline->region);
-        if (status != NP_OK)
-            return npi_fail_more(status, "the items of a pipeline");
+    np_status status = NP_ERR_INVALID_NODE; /* also what a node without memory gives */
+    if (node != NULL)
+        status = np_region_create_on_node(pipeline->executor->topology, bytes, node->id,
+                                          &pipeline->region);
+    if (status == NP_OK)
         pipeline->slots = np_region_data(pipeline->region);
-    } else {
+    else if (status == NP_ERR_INVALID_NODE)
         pipeline->slots = npi_alloc_array(pipeline->in_flight, pipeline->slot_bytes,
                                           NPI_CACHE_LINE);
-        if (pipeline->slots == NULL)
-            return no_memory(pipeline->in_flight, pipeline->slot_bytes);
-    }
+    else
+        return npi_fail_more(status, "the items of a pipeline");
+    if (pipeline->slots == NULL)
+        return no_memory(pipeline->in_flight, pipeline->slot_bytes);
     npi_returns all = {{NULL, NULL, 0}, 0, 0, 0};
     for (uint32_t i = 0; i < pipeline->in_flight; i++)
         npi_slots_add(&all.slots, (npi_slot *)(void *)(pipeline->slots + i * pipeline->slot_bytes));

@@ -114,6 +114,47 @@ static void test_back_pressure(void **state)
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
 
+/* An item that takes long keeps nobody but itself: it ends only when the source has ended. */
+static np_status source_opens(void *context, void *memory)
+{
+    np_status status = stage_source(context, memory);
+    if (status == NP_ERR_CLOSED)
+        pool_gate_open(&full);
+    return status;
+}
+
+static np_status stage_long(void *context, void *memory)
+{
+    item *it = memory;
+    if (it->number == the.fail_at && (uintptr_t)context == 0)
+        pool_gate_pass(&full);
+    if ((uintptr_t)context == 1) {
+        npi_fetch_add_relaxed(&the.finished, (uint64_t)1);
+        ledger_end_item(it);
+    }
+    return NP_OK;
+}
+
+static void test_a_long_item(void **state)
+{
+    (void)state;
+    np_executor *executor = pool_create(ONE_BY_FOUR, NULL);
+    for (uint32_t at = 0; at < 6; at++) {
+        np_stage stages[] = {
+            stage_of(NP_STAGE_PARALLEL, 0, stage_long),
+            stage_of(at % 2 == 0 ? NP_STAGE_SERIAL : NP_STAGE_PARALLEL, 1, stage_long)};
+        np_pipeline_options options = {.source = source_opens, .in_flight = 3};
+        full = (pool_gate){0, 0};
+        ledger_begin(300);
+        the.fail_at = at;
+        np_pipeline *pipeline = pipeline_make(executor, &options, stages, 2);
+        assert_int_equal(np_pipeline_run(pipeline), NP_OK);
+        ledger_check(pipeline);
+        assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
+    }
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
 /* No stage keeps a worker from other tasks for ever: one worker, an endless source, a task beside.
  */
 static np_status endless(void *context, void *memory)
@@ -353,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_all_kinds),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_a_long_item),
         cmocka_unit_test(test_others_get_their_turn),
         cmocka_unit_test(test_nodes),
         cmocka_unit_test(test_inside),
