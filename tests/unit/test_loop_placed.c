@@ -388,13 +388,21 @@ static void fail_at_once(void *context, size_t begin, size_t end)
     np_group_cancel(context);
 }
 
+/* Several loops at once: who was last is not noted. */
+static void count_only(void *context, size_t begin, size_t end)
+{
+    (void)context;
+    for (size_t i = begin; i < end; i++)
+        npi_fetch_add_relaxed(&notes[i].times, 1u);
+}
+
 static void loop_again(void *context, size_t begin, size_t end)
 {
-    inside *in = context;
+    const inside *in = context;
     (void)begin;
     (void)end;
-    if (np_parallel_for_array(in->executor, in->array, &in->options, take_note, NULL) != NP_OK)
-        in->status = NP_ERR_FAILED;
+    assert_int_equal(np_parallel_for_array(in->executor, in->array, &in->options, count_only, NULL),
+                     NP_OK);
 }
 
 static void test_errors_and_nests(void **state)
@@ -413,7 +421,6 @@ static void test_errors_and_nests(void **state)
     forget_notes();
     assert_int_equal(np_parallel_for(executor, 0, 10, NP_LOOP_OPTIONS(.grain = 1), loop_again, &in),
                      NP_OK);
-    assert_int_equal(in.status, NP_OK);
     for (size_t i = 0; i < ELEMENTS; i++)
         assert_int_equal(npi_load_relaxed(&notes[i].times), 10);
     np_array_destroy(array);
