@@ -30,3 +30,6 @@ extern np_status status;
 
 void work(void *argument);
 extern void *argument;
+void body(void *context, size_t begin, size_t end);
+extern void *pointer;
+extern size_t bytes;
