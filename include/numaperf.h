@@ -6,8 +6,10 @@
 
 #include <numaperf/affinity.h>
 #include <numaperf/array.h>
+#include <numaperf/attributes.h>
 #include <numaperf/buffer_pool.h>
 #include <numaperf/channel.h>
+#include <numaperf/device.h>
 #include <numaperf/error.h>
 #include <numaperf/executor.h>
 #include <numaperf/fast.h>

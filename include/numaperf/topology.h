@@ -52,6 +52,8 @@ NP_API bool np_topology_is_virtual(const np_topology *topology);
 
 /* --- nodes ------------------------------------------------------------------------------- */
 
+#define NP_MEMORY_KIND_CAPACITY 16 /* bytes with the NUL */
+
 typedef struct np_node_info {
     np_node_id id;
     np_node_index index;
@@ -62,6 +64,8 @@ typedef struct np_node_info {
     bool memory_allowed;     /* the process may allocate there (cpuset.mems) */
     np_node_id nearest_cpus; /* the node itself, or for a CPU-less one the nearest node with CPUs;
                                 NP_NODE_ID_NONE if no node has any */
+    char memory_kind[NP_MEMORY_KIND_CAPACITY]; /* as hwloc has it: "DRAM", "HBM", "NVM", "MCDRAM",
+                                "CXL-DRAM" ...; "" if it does not say, which is the rule */
 } np_node_info;
 
 NP_API uint32_t np_topology_node_count(const np_topology *topology);

@@ -52,6 +52,8 @@
     X(NPI_CALL_WRITE, "write")                         \
     X(NPI_CALL_CLOSE, "close") /* only told */         \
     X(NPI_CALL_ACCESS, "access")                       \
+    X(NPI_CALL_GETDENTS, "getdents64")                 \
+    X(NPI_CALL_STATX, "statx")                         \
     X(NPI_CALL_GETRLIMIT, "getrlimit")                 \
     X(NPI_CALL_CAPGET, "capget")                       \
     X(NPI_CALL_GETTID, "gettid")                       \

@@ -3,9 +3,12 @@
  *
  * The root that stands before /sys and /proc is for tests: it is set before other threads run.
  */
+#include <fcntl.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "os/call.h"
 #include "os/library.h"
 #include "os/os.h"
 #include "os/root.h"
@@ -86,6 +89,76 @@ bool npi_os_path_exists(const char *path)
     if (npi_os_rooted_path(path, full, sizeof full) != 0)
         return false;
     return npi_library_access(full) == 0;
+}
+
+/* What the kernel writes, one behind the other. */
+typedef struct folder_entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t bytes; /* of the whole entry */
+    uint8_t type;
+    char name[];
+} folder_entry;
+
+/* Appends the names of `used` bytes of entries; EFBIG if they do not fit. */
+static int take_names(const char *entries, size_t used, char *names, size_t capacity,
+                      size_t *length)
+{
+    for (size_t at = 0; at < used;) {
+        uint16_t bytes = 0;
+        memcpy(&bytes, entries + at + offsetof(folder_entry, bytes), sizeof bytes);
+        const char *name = entries + at + offsetof(folder_entry, name);
+        size_t size = strlen(name) + 1;
+        at += bytes;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            continue;
+        if (size > capacity - *length)
+            return EFBIG;
+        memcpy(names + *length, name, size);
+        *length += size;
+    }
+    return 0;
+}
+
+int npi_os_list_folder(const char *path, char *names, size_t capacity, size_t *length)
+{
+    char full[NPI_PATH_CAPACITY];
+    _Alignas(8) char entries[4096];
+    int folder = -1;
+    *length = 0;
+    int error = npi_os_rooted_path(path, full, sizeof full);
+    if (error == 0)
+        error = npi_library_open(full, O_RDONLY | O_DIRECTORY, &folder);
+    if (error != 0)
+        return error;
+    for (;;) {
+        long used = 0;
+        error = npi_os_call(NPI_CALL_GETDENTS, SYS_getdents64, folder, npi_os_pointer(entries),
+                            sizeof entries, 0, 0, 0, &used);
+        if (error != 0 || used == 0)
+            break;
+        error = take_names(entries, (size_t)used, names, capacity, length);
+        if (error != 0)
+            break;
+    }
+    npi_library_close(folder);
+    if (error != 0)
+        *length = 0;
+    return error;
+}
+
+int npi_os_path_device(const char *path, uint32_t *major, uint32_t *minor)
+{
+    char full[NPI_PATH_CAPACITY];
+    struct statx found;
+    memset(&found, 0, sizeof found);
+    int error = npi_os_rooted_path(path, full, sizeof full);
+    if (error == 0)
+        error = npi_os_call(NPI_CALL_STATX, SYS_statx, AT_FDCWD, npi_os_pointer(full), 0,
+                            STATX_TYPE, npi_os_pointer(&found), 0, NULL);
+    *major = found.stx_dev_major;
+    *minor = found.stx_dev_minor;
+    return error;
 }
 
 int npi_os_eventfd_signal(int fd)

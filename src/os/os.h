@@ -246,6 +246,12 @@ int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *le
 int npi_os_set_root(const char *given);
 bool npi_os_path_exists(const char *path);
 
+/* The names in a folder, each closed with a NUL, "." and ".." left out, in the system's order.
+ * EFBIG, and no names, when they do not fit. */
+int npi_os_list_folder(const char *path, char *names, size_t capacity, size_t *length);
+/* The numbers of the device that holds the file's file system. */
+int npi_os_path_device(const char *path, uint32_t *major, uint32_t *minor);
+
 /* The value of an environment variable, or NULL. In a set-user-id program always NULL. */
 const char *npi_os_environment(const char *name);
 

@@ -79,6 +79,8 @@ static void add_nodes(npi_text *text, const np_topology *topology)
             npi_text_add(text, "none, nearest are node %d's", node->nearest_cpus);
         }
         npi_text_add(text, "\n");
+        if (node->memory_kind[0] != '\0')
+            npi_text_add(text, "%*smemory: %s\n", 41, "", node->memory_kind);
         if (!node->memory_allowed && node->memory_bytes > 0)
             npi_text_add(text, "%*sits memory may not be used (cpuset)\n", 41, "");
     }
@@ -160,6 +162,51 @@ static void add_caches(npi_text *text, const np_topology *topology)
     }
 }
 
+/* The best memories for each node's CPUs, by the figures that the machine gives. */
+static void add_memory_attributes(npi_text *text, const np_topology *topology)
+{
+    if (topology->value_count == 0)
+        return;
+    npi_text_add(text, "\nMemory (%s)\n%10s %8s %15s %20s\n",
+                 np_memory_source_name(topology->memory_source), "From node", "To node",
+                 "Latency (ns)", "Bandwidth (MiB/s)");
+    for (uint32_t from = 0; from < topology->node_count; from++) {
+        for (uint32_t to = 0; to < topology->node_count; to++) {
+            char latency[24] = "-";
+            char bandwidth[24] = "-";
+            uint64_t value = 0;
+            np_node_id source = topology->nodes[from].id;
+            np_node_id target = topology->nodes[to].id;
+            bool any = false;
+            if (npi_memory_value_find(topology, NP_MEMORY_LATENCY, from, to, &value)) {
+                snprintf(latency, sizeof latency, "%llu", (unsigned long long)value);
+                any = true;
+            }
+            if (npi_memory_value_find(topology, NP_MEMORY_BANDWIDTH, from, to, &value)) {
+                snprintf(bandwidth, sizeof bandwidth, "%llu", (unsigned long long)value);
+                any = true;
+            }
+            if (any)
+                npi_text_add(text, "%10d %8d %15s %20s\n", source, target, latency, bandwidth);
+        }
+    }
+}
+
+static void add_devices(npi_text *text, const np_topology *topology)
+{
+    if (topology->device_count == 0)
+        return;
+    npi_text_add(text, "\n%10s  %-12s %-31s %s\n", "Node", "Kind", "Device", "PCI address");
+    for (uint32_t i = 0; i < topology->device_count; i++) {
+        const np_device *device = &topology->devices[i];
+        char node[16] = "-";
+        if (device->node != NP_NODE_ID_NONE)
+            snprintf(node, sizeof node, "%d", device->node);
+        npi_text_add(text, "%10s  %-12s %-31s %s\n", node, np_device_kind_name(device->kind),
+                     device->name, device->pci_address[0] == '\0' ? "-" : device->pci_address);
+    }
+}
+
 static void add_words(npi_text *text, const char *words)
 {
     list l = {text, 0, 0, true};
@@ -216,6 +263,8 @@ size_t np_topology_describe(const np_topology *topology, char *buffer, size_t ca
     add_distances(&text, topology);
     add_order(&text, topology);
     add_caches(&text, topology);
+    add_memory_attributes(&text, topology);
+    add_devices(&text, topology);
     add_remarks(&text, topology);
     return text.length;
 }

@@ -86,12 +86,18 @@ static const char *kernel_root(void)
  * be used. */
 static np_status ask_the_kernel(const char *root, npi_machine *machine)
 {
-    if (machine->is_virtual)
-        return root == NULL || root[0] == '\0' ? NP_OK
-                                               : npi_kernel_nodes_apply(machine, root, true);
-    np_status status = npi_kernel_cpu_limits_apply(machine, true);
+    np_status status = NP_OK;
+    if (machine->is_virtual) {
+        if (root == NULL || root[0] == '\0')
+            return NP_OK;
+        status = npi_kernel_nodes_apply(machine, root, true);
+        return status == NP_OK ? npi_kernel_extras_apply(machine, root) : status;
+    }
+    status = npi_kernel_cpu_limits_apply(machine, true);
     if (status == NP_OK)
         status = npi_kernel_nodes_apply(machine, "", true);
+    if (status == NP_OK)
+        status = npi_kernel_extras_apply(machine, "");
     npi_kernel_memory_limits_apply(machine);
     machine->cpu_quota = npi_cgroup_cpu_quota();
     return status;

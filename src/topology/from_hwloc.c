@@ -80,6 +80,7 @@ static np_status read_nodes(hwloc_topology_t source, npi_machine *machine)
         node->socket = object_key(socket_of(source, object));
         node->memory_allowed = allowed == NULL ||
                                hwloc_bitmap_isset(allowed, object->os_index) != 0;
+        npi_machine_set_kind(node, object->subtype);
         npi_machine_claim(machine, node->id, &cpus, is_special(object));
     }
     return NP_OK;
@@ -125,7 +126,9 @@ np_status npi_machine_from_hwloc(hwloc_topology_t source, npi_machine *machine)
     np_status status = read_cpus(source, machine);
     if (status == NP_OK)
         status = read_nodes(source, machine);
-    return status == NP_OK ? read_distances(source, machine) : status;
+    if (status == NP_OK)
+        status = read_distances(source, machine);
+    return status == NP_OK ? npi_machine_extras_from_hwloc(source, machine) : status;
 }
 
 /* --- the public side --------------------------------------------------------------------- */
@@ -138,6 +141,8 @@ static np_status ask_the_kernel(npi_machine *machine)
     np_status status = npi_kernel_cpu_limits_apply(machine, false);
     if (status == NP_OK)
         status = npi_kernel_nodes_apply(machine, "", false);
+    if (status == NP_OK)
+        status = npi_kernel_extras_apply(machine, "");
     npi_kernel_memory_limits_apply(machine);
     machine->cpu_quota = npi_cgroup_cpu_quota();
     return status;

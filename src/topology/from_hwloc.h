@@ -12,4 +12,7 @@
  * NP_ERR_NO_MEMORY. */
 np_status npi_machine_from_hwloc(hwloc_topology_t source, npi_machine *machine);
 
+/* Its part for attributes and devices (from_hwloc_extras.c), when the CPUs know their nodes. */
+np_status npi_machine_extras_from_hwloc(hwloc_topology_t source, npi_machine *machine);
+
 #endif

@@ -15,6 +15,7 @@
 #include "topology/excerpt.h"
 #include "topology/machine.h"
 #include "topology/whole_file.h"
+#include "topology/xml_extras.h"
 #include "topology/xml_scan.h"
 #include "topology/xml_value.h"
 
@@ -23,11 +24,13 @@
     4u /* hwloc's HWLOC_DISTANCES_KIND_MEANS_LATENCY, as the files have it \
         */
 
-/* What a CPU inherits from the objects around it. */
+/* What a CPU or a device inherits from the objects around it. */
 typedef struct frame {
     uint32_t core;
     uint32_t cache;
     uint32_t socket;
+    const char *cpus;    /* text of the innermost cpuset, NULL before the first */
+    const char *address; /* of the PCI device around, or NULL */
 } frame;
 
 /* "These CPUs are local to me", as a node says. */
@@ -56,6 +59,7 @@ typedef struct reader {
     bool named_done; /* the table named NUMALatency has been read */
     uint32_t indexes_read;
     uint32_t values_read;
+    npi_xml_extras extras;
 } reader;
 
 /* --- objects ----------------------------------------------------------------------------- */
@@ -120,9 +124,11 @@ static np_status read_node(reader *r, const frame *around)
     const char *subtype = npi_xml_value(&r->xml, "subtype");
     node->memory_bytes = memory;
     node->socket = around->socket;
+    npi_machine_set_kind(node, subtype);
     claimed->node = node->id;
     claimed->special = subtype != NULL && strcmp(subtype, "DRAM") != 0;
-    return npi_xml_bitmap(&r->xml, "cpuset", &claimed->cpus, &found);
+    status = npi_xml_bitmap(&r->xml, "cpuset", &claimed->cpus, &found);
+    return status == NP_OK ? npi_xml_extras_node(&r->extras, &r->xml, node->id) : status;
 }
 
 /* "L3Cache", or in version 1 "Cache"; instruction caches do not count. */
@@ -156,6 +162,9 @@ static np_status open_object(reader *r)
     *mine = r->frames[r->xml.depth - 1u];
     if (type == NULL)
         return npi_xml_fail(&r->xml, NP_ERR_PARSE, "an object has no type");
+    const char *cpus = npi_xml_value(&r->xml, "cpuset");
+    if (cpus != NULL)
+        mine->cpus = cpus;
     if (r->xml.depth == 2) {
         np_status status = read_root(r);
         if (status != NP_OK)
@@ -171,6 +180,10 @@ static np_status open_object(reader *r)
         mine->core = r->cores++;
     else if (mine->cache == NPI_KEY_NONE && is_data_cache(r, type))
         mine->cache = r->caches++;
+    else if (strcmp(type, "PCIDev") == 0)
+        mine->address = npi_xml_value(&r->xml, "pci_busid");
+    else if (strcmp(type, "OSDev") == 0)
+        return npi_xml_extras_device(&r->extras, &r->xml, mine->cpus, mine->address);
     return NP_OK;
 }
 
@@ -275,6 +288,10 @@ static np_status open_element(reader *r)
         return open_object(r);
     if (strcmp(name, "distances2") == 0)
         return open_matrix(r);
+    if (strcmp(name, "memattr") == 0)
+        npi_xml_extras_attribute(&r->extras, &r->xml);
+    if (strcmp(name, "memattr_value") == 0)
+        return npi_xml_extras_figure(&r->extras, &r->xml);
     if (strcmp(name, "distances") == 0 && r->machine->note[0] == '\0')
         snprintf(r->machine->note, sizeof r->machine->note,
                  "distances in the format of hwloc 1 are not read");
@@ -283,7 +300,7 @@ static np_status open_element(reader *r)
 
 static np_status read_document(reader *r)
 {
-    r->frames[0] = (frame){NPI_KEY_NONE, NPI_KEY_NONE, NPI_KEY_NONE};
+    r->frames[0] = (frame){NPI_KEY_NONE, NPI_KEY_NONE, NPI_KEY_NONE, NULL, NULL};
     for (;;) {
         np_status status = NP_OK;
         switch (npi_xml_next(&r->xml)) {
@@ -325,7 +342,7 @@ static np_status finish(reader *r)
     for (uint32_t i = 0; i < machine->node_count && r->restricted_nodes; i++)
         machine->nodes[i].memory_allowed = np_cpu_set_contains(&r->allowed_nodes,
                                                                machine->nodes[i].id);
-    return NP_OK;
+    return npi_xml_extras_finish(&r->extras, &r->xml, machine);
 }
 
 static np_status build(char *text, np_topology **out)
@@ -341,6 +358,7 @@ static np_status build(char *text, np_topology **out)
     np_status status = read_document(r);
     if (status == NP_OK)
         status = finish(r);
+    npi_xml_extras_release(&r->extras);
     npi_free_array(r->claims, r->claim_capacity, sizeof *r->claims);
     npi_free(r, sizeof *r);
     if (status == NP_OK)

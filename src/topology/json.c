@@ -27,6 +27,15 @@ static void add_set(npi_text *text, const np_cpu_set *cpus)
     npi_text_add(text, "\"");
 }
 
+/* A string, or null for an empty one. */
+static void add_word(npi_text *text, const char *word)
+{
+    if (word[0] == '\0')
+        npi_text_add(text, "null");
+    else
+        npi_text_add_json_string(text, word);
+}
+
 static void add_node(npi_text *text, const np_topology *topology, np_node_index index)
 {
     const np_node_info *node = &topology->nodes[index];
@@ -39,8 +48,9 @@ static void add_node(npi_text *text, const np_topology *topology, np_node_index 
     npi_text_add(text, ", \"cores\": %u, \"cpu_count\": %u, \"cpus\": ", node->core_count,
                  node->cpu_count);
     add_set(text, &cpus);
-    npi_text_add(text, ", \"memory_bytes\": %llu, \"memory_allowed\": %s",
+    npi_text_add(text, ", \"memory_bytes\": %llu, \"memory_allowed\": %s, \"memory_kind\": ",
                  (unsigned long long)node->memory_bytes, truth(node->memory_allowed));
+    add_word(text, node->memory_kind);
     add_rank(text, "nearest_cpus", node->nearest_cpus);
     npi_text_add(text, ", \"distances\": [");
     for (uint32_t to = 0; to < topology->node_count; to++)
@@ -64,6 +74,37 @@ static void add_cpu(npi_text *text, const np_cpu_info *cpu)
     add_rank(text, "last_cache", cpu->last_cache);
     add_rank(text, "socket", cpu->socket);
     npi_text_add(text, "}");
+}
+
+/* What the source said of each memory, as it said it. */
+static void add_attributes(npi_text *text, const np_topology *topology)
+{
+    npi_text_add(text, "  ],\n  \"memory_source\": \"%s\",\n  \"memory_attributes\": [\n",
+                 np_memory_source_name(topology->memory_source));
+    for (uint32_t i = 0; i < topology->value_count; i++) {
+        const npi_memory_value *one = &topology->values[i];
+        np_memory_attribute attribute = (np_memory_attribute)one->attribute;
+        npi_text_add(text,
+                     "    {\"attribute\": \"%s\", \"unit\": \"%s\", \"from\": %d, \"node\": %d, "
+                     "\"value\": %llu}%s\n",
+                     np_memory_attribute_name(attribute), np_memory_attribute_unit(attribute),
+                     topology->nodes[one->from].id, topology->nodes[one->target].id,
+                     (unsigned long long)one->value, i + 1u < topology->value_count ? "," : "");
+    }
+}
+
+static void add_devices(npi_text *text, const np_topology *topology)
+{
+    npi_text_add(text, "  ],\n  \"devices\": [\n");
+    for (uint32_t i = 0; i < topology->device_count; i++) {
+        const np_device *device = &topology->devices[i];
+        npi_text_add(text, "    {\"kind\": \"%s\", \"name\": ", np_device_kind_name(device->kind));
+        npi_text_add_json_string(text, device->name);
+        add_rank(text, "node", device->node);
+        npi_text_add(text, ", \"pci_address\": ");
+        add_word(text, device->pci_address);
+        npi_text_add(text, i + 1u < topology->device_count ? "},\n" : "}\n");
+    }
 }
 
 size_t np_topology_to_json(const np_topology *topology, char *buffer, size_t capacity)
@@ -96,6 +137,8 @@ size_t np_topology_to_json(const np_topology *topology, char *buffer, size_t cap
         add_cpu(&text, &topology->cpus[i]);
         npi_text_add(&text, i + 1u < topology->cpu_count ? ",\n" : "\n");
     }
+    add_attributes(&text, topology);
+    add_devices(&text, topology);
     npi_text_add(&text, "  ]\n}\n");
     return text.length;
 }

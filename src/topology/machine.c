@@ -19,11 +19,12 @@ void npi_machine_release(npi_machine *machine)
     npi_machine_drop_distances(machine);
     npi_free_array(machine->cpus, machine->cpu_capacity, sizeof *machine->cpus);
     npi_free_array(machine->nodes, machine->node_capacity, sizeof *machine->nodes);
+    npi_machine_drop_values(machine);
+    npi_free_array(machine->devices, machine->device_capacity, sizeof *machine->devices);
     npi_machine_init(machine);
 }
 
-/* Doubles an array; the old one stays valid when memory is short. */
-static np_status grow(void **items, uint32_t *capacity, size_t size, const char *what)
+np_status npi_machine_grow(void **items, uint32_t *capacity, size_t size, const char *what)
 {
     uint32_t larger = *capacity == 0 ? 16u : *capacity * 2u;
     void *copy = npi_alloc_array(larger, size, 0);
@@ -44,7 +45,8 @@ np_status npi_machine_add_cpu(npi_machine *machine, uint64_t cpu, npi_machine_cp
                         NP_CPU_SET_CAPACITY - 1u);
     if (machine->cpu_count == machine->cpu_capacity) {
         void *items = machine->cpus;
-        np_status status = grow(&items, &machine->cpu_capacity, sizeof *machine->cpus, "CPUs");
+        np_status status = npi_machine_grow(&items, &machine->cpu_capacity, sizeof *machine->cpus,
+                                            "CPUs");
         machine->cpus = items;
         if (status != NP_OK)
             return status;
@@ -69,7 +71,8 @@ np_status npi_machine_add_node(npi_machine *machine, uint64_t id, npi_machine_no
         return npi_fail(NP_ERR_LIMIT, "more than %u NUMA nodes", NPI_NODE_LIMIT);
     if (machine->node_count == machine->node_capacity) {
         void *items = machine->nodes;
-        np_status status = grow(&items, &machine->node_capacity, sizeof *machine->nodes, "nodes");
+        np_status status = npi_machine_grow(&items, &machine->node_capacity, sizeof *machine->nodes,
+                                            "nodes");
         machine->nodes = items;
         if (status != NP_OK)
             return status;
@@ -78,6 +81,7 @@ np_status npi_machine_add_node(npi_machine *machine, uint64_t id, npi_machine_no
     added->id = (np_node_id)id;
     added->socket = NPI_KEY_NONE;
     added->memory_allowed = true;
+    added->memory_kind[0] = '\0';
     *out = added;
     return NP_OK;
 }

@@ -8,6 +8,8 @@
 #ifndef NPI_TOPOLOGY_MACHINE_H
 #define NPI_TOPOLOGY_MACHINE_H
 
+#include <numaperf/attributes.h>
+#include <numaperf/device.h>
 #include <numaperf/topology.h>
 
 #define NPI_KEY_NONE      UINT32_MAX
@@ -32,7 +34,16 @@ typedef struct npi_machine_node {
     uint32_t socket; /* where the node hangs; used when none of its CPUs tells */
     uint64_t memory_bytes;
     bool memory_allowed;
+    char memory_kind[NP_MEMORY_KIND_CAPACITY]; /* as np_node_info has it */
 } npi_machine_node;
+
+/* An attribute of a node's memory, seen from the CPUs of another. */
+typedef struct npi_machine_value {
+    uint64_t value;
+    np_node_id target;
+    np_node_id from;
+    np_memory_attribute attribute;
+} npi_machine_value;
 
 typedef struct npi_machine {
     npi_machine_cpu *cpus;
@@ -47,6 +58,15 @@ typedef struct npi_machine {
     uint32_t *distances;
     uint32_t distance_count; /* nodes in the matrix, 0 if there is none */
     np_distance_source distance_source;
+
+    npi_machine_value *values; /* in any order, of nodes that need not be there */
+    uint32_t value_count;
+    uint32_t value_capacity;
+    np_memory_source value_source;
+
+    np_device *devices; /* in any order */
+    uint32_t device_count;
+    uint32_t device_capacity;
 
     bool is_virtual;
     uint32_t cpu_quota;           /* thousandths of a CPU, 0 for none */
@@ -76,6 +96,22 @@ void npi_machine_claim(npi_machine *machine, np_node_id node, const np_cpu_set *
 /* Room for a matrix over `count` nodes, zeroed; replaces an earlier one. */
 np_status npi_machine_set_distance_count(npi_machine *machine, uint32_t count);
 void npi_machine_drop_distances(npi_machine *machine);
+
+/* An array's growth: room for twice the items; the old one stays valid when memory is short. */
+np_status npi_machine_grow(void **items, uint32_t *capacity, size_t size, const char *what);
+
+/* machine_extras.c. */
+void npi_machine_set_kind(npi_machine_node *node, const char *kind); /* NULL: unknown */
+np_status npi_machine_add_value(npi_machine *machine, const npi_machine_value *value);
+void npi_machine_drop_values(npi_machine *machine);
+/* For every node all of whose CPUs are in `from`; only once the CPUs know their nodes. */
+np_status npi_machine_add_value_from(npi_machine *machine, np_memory_attribute attribute,
+                                     np_node_id target, const np_cpu_set *from, uint64_t value);
+/* A device by a source's words; one whose name is empty or too long is passed over. */
+np_status npi_machine_add_device(npi_machine *machine, np_device_kind kind, const char *name,
+                                 np_node_id node, const char *pci_address);
+/* The one node that all the CPUs of the set belong to, NP_NODE_ID_NONE if there is none. */
+np_node_id npi_machine_node_of(const npi_machine *machine, const np_cpu_set *cpus);
 
 /* The snapshot of what the machine may use. Also reports contradictions (a CPU twice, no CPU, no
  * node). */

@@ -100,6 +100,12 @@ void npi_topology_node_order(const np_topology *topology, np_node_index from, np
            topology->node_count * sizeof *order);
 }
 
+np_node_index npi_topology_near(const np_topology *topology, np_node_index from, uint32_t place)
+{
+    NPI_CHECK(from < topology->node_count && place < topology->node_count);
+    return topology->order[(size_t)from * topology->node_count + place];
+}
+
 /* --- arguments --------------------------------------------------------------------------- */
 
 static np_status check(const np_topology *topology, const void *out, const char *call)

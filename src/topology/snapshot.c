@@ -25,6 +25,8 @@ size_t npi_snapshot_lay_out(np_topology *topology)
     size_t used = sizeof *topology;
     size_t nodes = topology->node_count;
     topology->nodes = take(block, &used, nodes, sizeof *topology->nodes);
+    topology->values = take(block, &used, topology->value_room, sizeof *topology->values);
+    topology->devices = take(block, &used, topology->device_count, sizeof *topology->devices);
     topology->cpus = take(block, &used, topology->cpu_count, sizeof *topology->cpus);
     topology->cpu_slots = take(block, &used, topology->cpu_slot_count, sizeof *topology->cpu_slots);
     topology->node_first = take(block, &used, nodes, sizeof *topology->node_first);
@@ -236,6 +238,7 @@ static void fill_nodes(np_topology *topology, const npi_machine *kept, uint32_t 
         to->index = i;
         to->memory_bytes = from->memory_bytes;
         to->memory_allowed = from->memory_allowed;
+        memcpy(to->memory_kind, from->memory_kind, sizeof to->memory_kind);
         to->cpu_count = fill_node_cpus(topology, from->id, list, scratch, &to->core_count);
         to->socket = node_socket(topology, list, to->cpu_count, rank_of(from->socket));
         topology->node_first[i] = used;
@@ -315,6 +318,8 @@ static np_status assemble(const npi_machine *machine, npi_machine *kept, np_topo
     counts.cpu_count = kept->cpu_count;
     counts.node_count = kept->node_count;
     counts.cpu_slot_count = (uint32_t)kept->cpus[kept->cpu_count - 1].cpu + 1u;
+    counts.value_room = machine->value_count;
+    counts.device_count = machine->device_count;
     size_t bytes = npi_snapshot_lay_out(&counts);
     np_topology *topology = npi_alloc(bytes, 0);
     if (topology == NULL) {
@@ -332,6 +337,7 @@ static np_status assemble(const npi_machine *machine, npi_machine *kept, np_topo
     fill_cpus(topology, kept, scratch);
     fill_nodes(topology, kept, scratch);
     npi_snapshot_fill_closeness(topology, machine);
+    npi_snapshot_fill_extras(topology, machine);
     npi_free_array(scratch, scratch_count, sizeof *scratch);
     *out = topology;
     return NP_OK;

@@ -17,6 +17,13 @@
 #define NPI_DISTANCE_FAR       20u  /* assumed elsewhere */
 #define NPI_DISTANCE_MOST      255u /* the firmware's table has bytes */
 
+typedef struct npi_memory_value {
+    uint64_t value;
+    uint32_t attribute;
+    np_node_index from;
+    np_node_index target;
+} npi_memory_value;
+
 struct np_topology {
     size_t bytes; /* of the whole block */
     bool is_virtual;
@@ -28,7 +35,15 @@ struct np_topology {
     uint32_t cache_count;
     uint32_t socket_count;
     uint32_t node_count;
+    uint32_t value_room;
+    uint32_t value_count; /* at most value_room */
+    np_memory_source memory_source;
+    uint32_t device_count;
+    np_node_id only_node; /* of a machine with one node, allowed or not; else NP_NODE_ID_NONE */
     char note[NPI_NOTE_CAPACITY];
+
+    npi_memory_value *values; /* value_count, by attribute, from and target, none twice */
+    np_device *devices;       /* device_count, by kind and name */
 
     np_cpu_info *cpus;    /* cpu_count, by ascending CPU number */
     uint32_t *cpu_slots;  /* cpu_slot_count: rank in cpus, NPI_KEY_NONE if absent */
@@ -39,6 +54,16 @@ struct np_topology {
     np_node_index *order; /* node_count squared, row = by closeness to that node */
     uint8_t *tiers;       /* node_count squared: np_tier */
 };
+
+/* False for latencies (attributes.c). */
+bool npi_memory_more_is_better(np_memory_attribute attribute);
+
+/* A figure, or the average of its two halves; false if the machine does not say (attributes.c). */
+bool npi_memory_value_find(const np_topology *topology, np_memory_attribute attribute,
+                           np_node_index from, np_node_index target, uint64_t *out);
+
+/* Fills attribute values and devices of a snapshot whose nodes are there (snapshot_extras.c). */
+void npi_snapshot_fill_extras(np_topology *topology, const npi_machine *machine);
 
 /* Points the arrays into the block behind the struct, by the counts, and returns the bytes of the
  * whole. With a struct that has nothing behind it yet it only computes. */

@@ -14,6 +14,17 @@
  */
 np_status npi_kernel_nodes_apply(npi_machine *machine, const char *root, bool complete);
 
+/*
+ * Attributes of memories and devices by a kernel's files, when the CPUs know their nodes. Where the
+ * kernel says something it replaces what the source said. Errors: NP_ERR_NO_MEMORY, NP_ERR_LIMIT.
+ */
+np_status npi_kernel_extras_apply(npi_machine *machine, const char *root);
+np_status npi_kernel_attributes_apply(npi_machine *machine, const char *root);
+
+/* The node of the device whose folder (perhaps a link) this is, by the nearest folder above that
+ * says one; NP_NODE_ID_NONE if none does. `pci_address`, if not NULL, has 16 bytes. */
+np_node_id npi_kernel_device_node(const char *folder, char *pci_address);
+
 /* The nodes that have a folder there; false if there is none. */
 bool npi_kernel_node_folders(const char *root, np_cpu_set *online);
 

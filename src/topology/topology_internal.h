@@ -43,4 +43,12 @@ np_tier npi_topology_node_tier_at(const np_topology *topology, np_node_index a, 
 /* All nodes by closeness to `from`, itself first: node count entries are written. */
 void npi_topology_node_order(const np_topology *topology, np_node_index from, np_node_index *order);
 
+/* The place-th of them. */
+np_node_index npi_topology_near(const np_topology *topology, np_node_index from, uint32_t place);
+
+/* The node that a device hangs on. NP_ERR_NOT_FOUND (no such device, or it does not say),
+ * NP_ERR_INVALID_NODE (not in the topology), NP_ERR_INVALID_ARGUMENT. */
+np_status npi_topology_device_index(const np_topology *topology, const char *name,
+                                    np_node_index *out);
+
 #endif

@@ -63,8 +63,13 @@ np_status npi_xml_bitmap(const npi_xml *xml, const char *name, np_cpu_set *out, 
     const char *value = npi_xml_value(xml, name);
     *found = value != NULL;
     np_cpu_set_clear(out);
-    if (value == NULL)
-        return NP_OK;
+    return value == NULL ? NP_OK : npi_xml_bitmap_of(xml, name, value, out);
+}
+
+np_status npi_xml_bitmap_of(const npi_xml *xml, const char *name, const char *value,
+                            np_cpu_set *out)
+{
+    np_cpu_set_clear(out);
     if (strncmp(value, "0xf...f", 7) == 0)
         return npi_xml_fail(xml, NP_ERR_LIMIT, "attribute %s is an infinite set", name);
     uint32_t words = 1;

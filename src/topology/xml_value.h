@@ -17,5 +17,8 @@ np_status npi_xml_number(const npi_xml *xml, const char *name, uint64_t *out, bo
 /* hwloc's text form of a bitmap: 32-bit words, the highest first. An absent one is empty.
  * NP_ERR_LIMIT for infinite sets and numbers beyond the capacity. */
 np_status npi_xml_bitmap(const npi_xml *xml, const char *name, np_cpu_set *out, bool *found);
+/* The same of a value that was kept; the failure names the attribute and the scanner's line. */
+np_status npi_xml_bitmap_of(const npi_xml *xml, const char *name, const char *value,
+                            np_cpu_set *out);
 
 #endif

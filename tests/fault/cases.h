@@ -134,7 +134,7 @@ extern const fault_list fault_pure_cases, fault_machine_cases, fault_memory_case
     fault_array_cases, fault_executor_cases, fault_submit_cases, fault_group_cases,
     fault_channel_cases, fault_pipeline_cases, fault_stats_cases, fault_near_cases,
     fault_region_cases, fault_sharded_cases, fault_buffer_cases, fault_ready_cases,
-    fault_loop_cases;
+    fault_loop_cases, fault_device_cases;
 
 #define FAULT_LIST(name, array) const fault_list name = {array, sizeof(array) / sizeof((array)[0])}
 

@@ -17,6 +17,8 @@ static np_steal_policy policy;
 static np_node_id ids[8];
 static size_t length;
 static uint32_t distance;
+static uint64_t figure;
+static np_device device;
 static char words[20000];
 
 static void silent(void *context, np_severity severity, const char *message)
@@ -71,6 +73,10 @@ static void prepare(fault_run *run)
     X(np_health_name, np_health_name(NP_HEALTH_GOOD))                              \
     X(np_health_of_ratio, np_health_of_ratio(0.9))                                 \
     X(np_inbox_full_name, np_inbox_full_name(NP_INBOX_FULL_RUN))                   \
+    X(np_device_kind_name, np_device_kind_name(NP_DEVICE_BLOCK))                   \
+    X(np_memory_attribute_name, np_memory_attribute_name(NP_MEMORY_LATENCY))       \
+    X(np_memory_attribute_unit, np_memory_attribute_unit(NP_MEMORY_LATENCY))       \
+    X(np_memory_source_name, np_memory_source_name(NP_MEMORY_SOURCE_GIVEN))        \
     X(np_memory_policy_name, np_memory_policy_name(NP_MEMORY_BIND))                \
     X(np_reason_text, np_reason_text(NP_REASON_PARTIAL))                           \
     X(np_region_options_init, np_region_options_init(&region_options))             \
@@ -137,6 +143,13 @@ static void prepare(fault_run *run)
     X(np_stats_worker, np_stats_worker(r->stats, 0, NP_COUNTER_PARKS))                        \
     X(np_stats_worker_count, np_stats_worker_count(r->stats))                                 \
     X(np_stats_worker_node, np_stats_worker_node(r->stats, 0))                                \
+    X(np_device_find, ignore(np_device_find(r->topology, "nothing", &device)))                \
+    X(np_topology_device, ignore(np_topology_device(r->topology, 0, &device)))                \
+    X(np_topology_device_count, np_topology_device_count(r->topology))                        \
+    X(np_topology_device_node, ignore(np_topology_device_node(r->topology, "nothing", ids)))  \
+    X(np_topology_memory_attribute,                                                           \
+      ignore(np_topology_memory_attribute(r->topology, NP_MEMORY_CAPACITY, 0, 0, &figure)))   \
+    X(np_topology_memory_source, np_topology_memory_source(r->topology))                      \
     X(np_topology_core_count, np_topology_core_count(r->topology))                            \
     X(np_topology_cpu_count, np_topology_cpu_count(r->topology))                              \
     X(np_topology_cpu_info, ignore(np_topology_cpu_info(r->topology, 0, &cpu_info)))          \

@@ -214,7 +214,8 @@ const fault_case *fault_case_at(size_t index)
         &fault_machine_cases, &fault_memory_cases, &fault_array_cases,   &fault_executor_cases,
         &fault_submit_cases,  &fault_group_cases,  &fault_channel_cases, &fault_pipeline_cases,
         &fault_stats_cases,   &fault_near_cases,   &fault_region_cases,  &fault_sharded_cases,
-        &fault_buffer_cases,  &fault_ready_cases,  &fault_loop_cases,    &fault_pure_cases};
+        &fault_buffer_cases,  &fault_ready_cases,  &fault_loop_cases,    &fault_device_cases,
+        &fault_pure_cases};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         if (index < lists[i]->count)
             return &lists[i]->cases[index];

@@ -46,6 +46,8 @@ static const call_row rows[] = {
     {NPI_CALL_WRITE, NULL, {EBADF, EINTR, EINVAL, EIO}},
     {NPI_CALL_CLOSE, "Linux closes the file whatever close() returns", {0}},
     {NPI_CALL_ACCESS, NULL, {ENOENT, EACCES, ENOMEM}},
+    {NPI_CALL_GETDENTS, NULL, {ENOENT, ENOTDIR, EIO, ENOMEM, EPERM}},
+    {NPI_CALL_STATX, NULL, {ENOENT, EACCES, ENOTDIR, ELOOP, ENOMEM, ENOSYS, EPERM, EIO}},
     {NPI_CALL_GETRLIMIT, NULL, {EPERM, ENOSYS}},
     {NPI_CALL_CAPGET, NULL, {EPERM, ENOSYS}},
     {NPI_CALL_GETTID, "always succeeds", {0}},

@@ -214,6 +214,26 @@ bool npi_os_path_exists(const char *path)
     return get(files, path) != NULL;
 }
 
+/* The simulated files are known by their paths alone: there are no folders and no devices. */
+int npi_os_list_folder(const char *path, char *names, size_t capacity, size_t *length)
+{
+    (void)path;
+    (void)names;
+    (void)capacity;
+    *length = 0;
+    npt_call(3000);
+    return ENOENT;
+}
+
+int npi_os_path_device(const char *path, uint32_t *major, uint32_t *minor)
+{
+    (void)path;
+    *major = 0;
+    *minor = 0;
+    npt_call(1000);
+    return ENOENT;
+}
+
 int sim_eventfd(void)
 {
     if (eventfd_count == (int)EVENTFDS)
