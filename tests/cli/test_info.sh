@@ -22,7 +22,7 @@ if ! command -v jq >"$scratch/out"; then
 fi
 
 # --- this machine
-for part in "" topology capabilities affinity distances; do
+for part in "" topology capabilities affinity distances memory devices; do
     # shellcheck disable=SC2086
     expect 0 "info $part" "$NUMAPERF" info $part
     is_silent
@@ -51,7 +51,7 @@ done
 
 # --- made-up machines
 shape="pack:2 numa:2 core:4 pu:2"
-for part in "" topology capabilities affinity distances; do
+for part in "" topology capabilities affinity distances memory devices; do
     # shellcheck disable=SC2086
     expect 0 "info $part, made-up" "$NUMAPERF" info $part --synthetic "$shape"
     is_silent
@@ -67,7 +67,7 @@ checks=$((checks + 1))
 [ "$(grep -c 'FROM' "$scratch/out")" -gt 1 ] || fail "40 nodes in one block"
 
 if $have_jq; then
-    for part in "" topology capabilities affinity distances; do
+    for part in "" topology capabilities affinity distances memory devices; do
         # shellcheck disable=SC2086
         expect 0 "info $part --json" "$NUMAPERF" info $part --json
         is_silent
@@ -79,7 +79,7 @@ if $have_jq; then
         [ -z "$part" ] || json "keys - [\"numaperf\", \"virtual\"]" "[\"$part\"]"
     done
     expect 0 "info --json" "$NUMAPERF" info --json --synthetic "$shape"
-    json 'keys' '["affinity","capabilities","distances","numaperf","topology","virtual"]'
+    json 'keys' '["affinity","capabilities","devices","distances","memory","numaperf","topology","virtual"]'
     json '.distances.nodes' '[0,1,2,3]'
     json '.distances.matrix[0][0]' 10
     json '[.capabilities[] | select(.available | not) | (.cost, .remedy) | length > 0] | all' true
@@ -91,7 +91,7 @@ fi
 
 # --- a machine from a file: sparse node numbers, no memory sizes
 sparse=$here/sparse.xml
-for part in "" topology capabilities affinity distances; do
+for part in "" topology capabilities affinity distances memory devices; do
     # shellcheck disable=SC2086
     expect 0 "info $part --xml" "$NUMAPERF" info $part --xml "$sparse"
     is_silent
@@ -108,6 +108,27 @@ sed 's/10 21 21 10/10 5 5 10  /' "$sparse" >"$scratch/odd.xml"
 expect 0 "distances that make no sense" "$NUMAPERF" info distances --xml "$scratch/odd.xml"
 says "numaperf: the distance table says 5 from node 8 to node 252"
 prints "assumed"
+
+# --- memories and devices of a file
+rich=$here/../topology/memory-attributes.xml
+for part in "" memory devices; do
+    # shellcheck disable=SC2086
+    expect 0 "info $part --xml, with figures" "$NUMAPERF" info $part --xml "$rich"
+    is_silent
+    fits
+done
+prints "0000:81:00.0"
+expect 0 "info memory --xml" "$NUMAPERF" info memory --xml "$rich"
+prints "350000"
+prints "HBM"
+if $have_jq; then
+    expect 0 "info memory --json" "$NUMAPERF" info memory --json --xml "$rich"
+    json '.memory.source' '"given"'
+    json '[.memory.figures[] | select(.from == 0 and .to == 2) | .latency, .bandwidth]' '[120,350000]'
+    expect 0 "info devices --json" "$NUMAPERF" info devices --json --xml "$rich"
+    json '[.devices[] | [.kind, .name, .node]]' \
+        '[["network","enp129s0",1],["block","nvme0n1",null]]'
+fi
 
 # --- what cannot be used
 for nonsense in nonsense "" "numa" "numa:0" "numa:-1" "numa:2 |" "numa:2 core:1 pu:1 | 10" \

@@ -38,7 +38,7 @@ for node in $(echo "$NP_GUEST_CPU_NODES" | tr ',' ' '); do
     done
 done
 
-for part in "" topology capabilities affinity distances; do
+for part in "" topology capabilities affinity distances memory devices; do
     # shellcheck disable=SC2086
     "$tool" info $part >out 2>err || fail "info $part: $(cat err)"
     # shellcheck disable=SC2086

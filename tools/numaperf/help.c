@@ -24,15 +24,17 @@ static const char overview_page[] =
     "exit codes: 0 done, 1 something failed, 2 the command line made no sense\n";
 
 static const char info_page[] =
-    "usage: numaperf info [topology|capabilities|affinity|distances] [OPTION...]\n"
+    "usage: numaperf info [PART] [OPTION...]\n"
     "\n"
-    "Without a word: one page with a little of each.\n"
+    "Without a part: one page with a little of each.\n"
     "\n"
     "  topology       sockets, nodes, cores, CPUs and memory\n"
     "  capabilities   what the system offers; what each missing thing costs, and\n"
     "                 how to get it\n"
     "  affinity       the CPUs this process may run on, by node\n"
     "  distances      how far each node is from each other\n"
+    "  memory         latency and bandwidth of each memory, where the firmware tells\n"
+    "  devices        network, storage and other devices with their nodes\n"
     "\n"
     "options:\n"
     "      --synthetic DESC   show a made-up machine: \"pack:2 numa:2 core:4 pu:2\"\n"

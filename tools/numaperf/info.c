@@ -17,6 +17,8 @@ static const info_part parts[] = {
     {"capabilities", info_capabilities_text, info_capabilities_json},
     {"affinity", info_affinity_text, info_affinity_json},
     {"distances", info_distances_text, info_distances_json},
+    {"memory", info_memory_text, info_memory_json},
+    {"devices", info_devices_text, info_devices_json},
 };
 #define PART_COUNT (sizeof parts / sizeof parts[0])
 
@@ -44,6 +46,9 @@ static bool overview(const np_topology *topology)
         printf("\nDistances between %u nodes: see 'numaperf info distances'.\n", nodes);
     } else if (nodes > 1 && !info_print_distances(topology, "Distances")) {
         return false;
+    }
+    if (np_topology_device_count(topology) > 0) {
+        printf("\n%u devices: see 'numaperf info devices'.\n", np_topology_device_count(topology));
     }
     bool is_virtual = np_topology_is_virtual(topology);
     cli_heading(is_virtual ? "This process, on the real machine" : "This process", false);
@@ -99,8 +104,8 @@ int info_command(int argc, char **argv)
         part = find_part(argv[optind]);
         if (part == NULL) {
             return cli_usage_error("info",
-                                   "no such part '%s': topology, capabilities, affinity or "
-                                   "distances",
+                                   "no such part '%s': topology, capabilities, affinity, "
+                                   "distances, memory or devices",
                                    argv[optind]);
         }
     }

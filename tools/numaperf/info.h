@@ -25,6 +25,10 @@ bool info_affinity_text(const np_topology *topology);
 bool info_affinity_json(const np_topology *topology, json_writer *json, const char *key);
 bool info_distances_text(const np_topology *topology);
 bool info_distances_json(const np_topology *topology, json_writer *json, const char *key);
+bool info_memory_text(const np_topology *topology);
+bool info_memory_json(const np_topology *topology, json_writer *json, const char *key);
+bool info_devices_text(const np_topology *topology);
+bool info_devices_json(const np_topology *topology, json_writer *json, const char *key);
 
 /* The pieces that the overview has too. */
 bool info_print_summary(const np_topology *topology);
