@@ -122,8 +122,8 @@ NP_API NP_MUST_USE np_status np_region_create_on_node(const np_topology *topolog
  * moves those that were cached elsewhere, which the kernel does unless other processes map them
  * too. The enforcement is what a final audit found: strict if every page is at home; else best
  * effort with NP_REASON_PARTIAL. Without prefault nothing is promised (NP_REASON_NOT_VERIFIED), and
- * strict fails. NP_FILE_PRIVATE is the exception: its copies are placed like any memory, and
- * prefaulted it is a copy of the file on these nodes. On a tmpfs the policy stays with the file.
+ * strict fails. NP_FILE_PRIVATE differs: what is written, and with prefault all of it, is a copy
+ * that is placed like any memory. On a tmpfs the policy stays with the file.
  *
  * The file must not become shorter while it is mapped (SIGBUS). Errors as np_region_create(), and
  * NP_ERR_INVALID_ARGUMENT also for what lies beyond the file's end and for what is no regular file,

@@ -16,6 +16,9 @@
  * a convention, and the first one stands for the memory. */
 static bool lies_on_one_node(const np_region *region)
 {
+    /* The system may drop pages of a file and read them in elsewhere. */
+    if (region->from_file && region->file_access != NP_FILE_PRIVATE)
+        return false;
     if (region->virtual_nodes)
         return region->policy == NP_MEMORY_PREFERRED ||
                (region->policy == NP_MEMORY_BIND && region->node_count == 1);

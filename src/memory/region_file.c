@@ -149,17 +149,25 @@ static np_status place_pages_of_file(npi_placing *self)
     np_status status = npi_placing_policy(self);
     if (status != NP_OK)
         return status;
-    if (region->prefault == NP_PREFAULT_NONE && !region->lock)
-        return npi_place_fall_short(&self->place, NP_ENFORCEMENT_BEST_EFFORT,
-                                    NP_REASON_NOT_VERIFIED, 0, NULL,
-                                    "without prefault the pages of a file lie where they are read");
     if (region->virtual_nodes)
         return npi_placing_pages(self, 0);
     status = read_in(self);
     return status == NP_OK ? audit_and_move(self) : status;
 }
 
-/* Pages that are copied when they are written are placed like any memory. */
+/* Only the policy, for pages that come later: it holds for copies alone. */
+static np_status place_nothing_yet(npi_placing *self)
+{
+    np_status status = npi_placing_policy(self);
+    if (status == NP_OK)
+        status = npi_place_fall_short(&self->place, NP_ENFORCEMENT_BEST_EFFORT,
+                                      NP_REASON_NOT_VERIFIED, 0, NULL,
+                                      "without prefault the pages of a file lie where they are "
+                                      "read");
+    return status == NP_OK ? npi_placing_pages(self, 0) : status;
+}
+
+/* Pages that are written here are copies, and placed like any memory. */
 static np_status place_copies(npi_placing *self)
 {
     np_status status = npi_placing_look(self, self->region->bytes);
@@ -173,7 +181,9 @@ static np_status place_file(np_region *region)
     region->enforcement = (np_enforcement){NP_ENFORCEMENT_STRICT, NP_REASON_NONE, 0};
     npi_placing self;
     np_status status = npi_placing_begin(&self, region, region->hard_mode);
-    if (status == NP_OK)
+    if (status == NP_OK && region->prefault == NP_PREFAULT_NONE && !region->lock)
+        status = place_nothing_yet(&self);
+    else if (status == NP_OK)
         status = region->file_access == NP_FILE_PRIVATE ? place_copies(&self)
                                                         : place_pages_of_file(&self);
     npi_placing_end(&self);

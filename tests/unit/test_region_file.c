@@ -108,6 +108,10 @@ static void test_nothing_is_claimed_without_prefault(void **state)
     assert_int_equal(np_region_enforcement(region).reason, NP_REASON_NOT_VERIFIED);
     assert_true(holds(region, 0));
     np_region_destroy(region);
+    options.file_access = NP_FILE_PRIVATE; /* what is only read is not a copy either */
+    region = map(&options, 0, 0);
+    assert_int_equal(np_region_enforcement(region).reason, NP_REASON_NOT_VERIFIED);
+    np_region_destroy(region);
     options.hard_mode = NP_HARD_MODE_STRICT;
     unit_expect_failure(np_region_create_from_file(topology, path, 0, 0, &options, &region),
                         NP_ERR_HARD_MODE, "without prefault");
