@@ -74,6 +74,10 @@ shape_expectations() {
     echo "NP_GUEST_DISTANCES='$(printf '%s\n' "$distance_rows" | tr ' \n' ',;' | sed 's/;$//')'"
     echo "NP_GUEST_ALLOWED_CPUS='$(expand_list "${allowed_cpus:-$all_cpus}")'"
     echo "NP_GUEST_ALLOWED_NODES='$(expand_list "${allowed_nodes:-$node_list}")'"
+    if [ -n "$hmat_latency" ]; then
+        echo "NP_GUEST_LATENCY='$(printf '%s' "$hmat_latency" | tr '/\n' '; ')'"
+        echo "NP_GUEST_BANDWIDTH='$(printf '%s' "$hmat_bandwidth" | tr '/\n' '; ')'"
+    fi
     if [ -n "$allowed_cpus$allowed_nodes" ]; then
         echo "NP_GUEST_CPUSET='1'"
     fi
