@@ -43,39 +43,39 @@ void npi_machine_drop_values(npi_machine *machine)
     machine->value_source = NP_MEMORY_SOURCE_NONE;
 }
 
-/* True if the node has CPUs and they all are in the set. */
-static bool all_within(const npi_machine *machine, np_node_id node, const np_cpu_set *set)
+_Static_assert(NPI_NODE_LIMIT <= NP_CPU_SET_CAPACITY, "a CPU set can hold places of nodes");
+
+/* The places of the nodes that have CPUs, all of them in the set. */
+static void nodes_within(const npi_machine *machine, const np_cpu_set *set, np_cpu_set *within)
 {
-    bool any = false;
+    const npi_machine_node *node = NULL;
+    np_cpu_set outside;
+    np_cpu_set_clear(within);
+    np_cpu_set_clear(&outside);
     for (uint32_t i = 0; i < machine->cpu_count; i++) {
-        if (machine->cpus[i].node != node)
+        const npi_machine_cpu *cpu = &machine->cpus[i];
+        if (node == NULL || node->id != cpu->node)
+            node = npi_machine_find_node(machine, cpu->node);
+        if (node == NULL)
             continue;
-        if (!np_cpu_set_contains(set, machine->cpus[i].cpu))
-            return false;
-        any = true;
+        bool inside = np_cpu_set_contains(set, cpu->cpu);
+        (void)np_cpu_set_add(inside ? within : &outside, (int32_t)(node - machine->nodes));
     }
-    return any;
+    np_cpu_set_and_not(within, within, &outside);
 }
 
 np_status npi_machine_add_value_from(npi_machine *machine, np_memory_attribute attribute,
                                      np_node_id target, const np_cpu_set *from, uint64_t value)
 {
-    /* A node is looked at where its first CPU in the set stands: sets are small, nodes many. */
-    np_node_id last = NP_NODE_ID_NONE;
-    for (uint32_t i = 0; i < machine->cpu_count; i++) {
-        np_node_id node = machine->cpus[i].node;
-        if (node == NP_NODE_ID_NONE || node == last ||
-            !np_cpu_set_contains(from, machine->cpus[i].cpu))
-            continue;
-        last = node;
-        if (!all_within(machine, node, from))
-            continue;
-        npi_machine_value one = {value, target, node, attribute};
-        np_status status = npi_machine_add_value(machine, &one); /* twice does no harm */
-        if (status != NP_OK)
-            return status;
+    np_cpu_set within;
+    np_status status = NP_OK;
+    nodes_within(machine, from, &within);
+    for (int32_t place = np_cpu_set_first(&within); place != NP_CPU_NONE && status == NP_OK;
+         place = np_cpu_set_next(&within, place)) {
+        npi_machine_value one = {value, target, machine->nodes[place].id, attribute};
+        status = npi_machine_add_value(machine, &one);
     }
-    return NP_OK;
+    return status;
 }
 
 np_status npi_machine_add_device(npi_machine *machine, np_device_kind kind, const char *name,
