@@ -67,10 +67,12 @@ static np_status make_file(size_t number, struct log_file *file)
         free(text);
         return NP_ERR_NO_MEMORY;
     }
-    for (unsigned i = 0; i < MADE_LINES; i++)
-        length += (size_t)snprintf(
-            text + length, room - length, "host%u %u %u\n", random_number(&seed) % HOSTS,
-            random_number(&seed) % 20 == 0 ? 500 : 200, random_number(&seed) % 100000);
+    for (unsigned i = 0; i < MADE_LINES; i++) {
+        unsigned host = random_number(&seed) % HOSTS;
+        unsigned status = random_number(&seed) % 20 == 0 ? 500 : 200;
+        length += (size_t)snprintf(text + length, room - length, "host%u %u %u\n", host, status,
+                                   random_number(&seed) % 100000);
+    }
     z_stream stream = {.next_in = (Bytef *)text, .avail_in = (uInt)length};
     stream.next_out = file->packed;
     stream.avail_out = (uInt)packed_bytes + 64;
