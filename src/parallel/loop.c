@@ -32,7 +32,8 @@ static np_status find_node(np_executor *executor, np_node_id id, npi_node **out)
     return NP_OK;
 }
 
-static np_status take_options(npi_loop_call *c, const np_loop_options *given)
+static inline __attribute__((always_inline)) np_status take_options(npi_loop_call *c,
+                                                                    const np_loop_options *given)
 {
     np_loop_options known;
     if (given->size != sizeof known) {
@@ -196,7 +197,7 @@ static np_status run_as_tasks(npi_loop_call *c)
     return npi_loop_tasks_end(&group, submitted);
 }
 
-np_status npi_loop_perform(npi_loop_call *c)
+static inline __attribute__((always_inline)) np_status perform(npi_loop_call *c)
 {
     npi_worker *worker = npi_worker_of(c->executor);
     if (worker != NULL && worker->frame == NULL) {
@@ -213,11 +214,20 @@ np_status npi_loop_perform(npi_loop_call *c)
     return NP_OK;
 }
 
+np_status npi_loop_perform(npi_loop_call *c)
+{
+    return perform(c);
+}
+
 /* --- the public call ---------------------------------------------------------------------------
  */
 
-np_status npi_loop_check(npi_loop_call *c, np_executor *executor, const char *name,
-                         const np_loop_options *options, np_range_fn body, void *context)
+/* In np_parallel_for in place: a short loop takes hardly longer than this. */
+static inline __attribute__((always_inline)) np_status check_call(npi_loop_call *c,
+                                                                  np_executor *executor,
+                                                                  const char *name,
+                                                                  const np_loop_options *options,
+                                                                  np_range_fn body, void *context)
 {
     np_status status = npi_executor_check(executor);
     if (status != NP_OK)
@@ -238,6 +248,12 @@ np_status npi_loop_check(npi_loop_call *c, np_executor *executor, const char *na
     return options != NULL ? take_options(c, options) : NP_OK;
 }
 
+np_status npi_loop_check(npi_loop_call *c, np_executor *executor, const char *name,
+                         const np_loop_options *options, np_range_fn body, void *context)
+{
+    return check_call(c, executor, name, options, body, context);
+}
+
 np_status npi_loop_finish(npi_loop_call *c, np_status (*run)(npi_loop_call *call))
 {
     if (npi_loop_stopped(&c->loop))
@@ -250,7 +266,7 @@ np_status np_parallel_for(np_executor *executor, size_t begin, size_t end,
                           const np_loop_options *options, np_range_fn body, void *context)
 {
     npi_loop_call c;
-    np_status status = npi_loop_check(&c, executor, "np_parallel_for", options, body, context);
+    np_status status = check_call(&c, executor, "np_parallel_for", options, body, context);
     if (status != NP_OK)
         return status;
     if (begin > end)
@@ -258,5 +274,9 @@ np_status np_parallel_for(np_executor *executor, size_t begin, size_t end,
                         end);
     c.begin = begin;
     c.end = end;
-    return npi_loop_finish(&c, npi_loop_perform);
+    if (npi_loop_stopped(&c.loop))
+        return np_group_outcome(c.loop.group);
+    if (begin < end)
+        status = perform(&c);
+    return status == NP_OK && c.loop.group != NULL ? np_group_outcome(c.loop.group) : status;
 }

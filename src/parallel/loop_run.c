@@ -60,21 +60,28 @@ typedef struct part {
     NPI_ALIGNED(NPI_CACHE_LINE) unsigned char room[NPI_CACHE_LINE]; /* for a value, if it fits */
 } part;
 
+/* A reduction's body, called like a loop's. */
+typedef struct reduce_call {
+    const npi_loop *loop;
+    void *value;
+} reduce_call;
+
 typedef struct run {
     const npi_loop *loop;
+    np_range_fn body; /* what is called, and with what: the loop's own, or call_reduce */
+    void *context;
     npi_worker *worker;
-    part *part;     /* what it runs, if it was offered by another run */
-    uint64_t begun; /* ticks */
-    uint64_t now;   /* ... when last looked */
-    size_t done;    /* indices, where their cost is measured */
-    size_t ran;     /* indices */
-    void *value;    /* a reduction's */
-    float cost;     /* of late; 0: nothing known */
-    bool known;     /* from before this run */
-    bool series;    /* one of many, soon after each other */
-    bool expected;  /* who helped with the last one must be looking again */
-    bool shared;    /* a part was offered */
-    bool helped;    /* ... and taken */
+    part *part;         /* what it runs, if it was offered by another run */
+    uint64_t begun;     /* ticks */
+    uint64_t now;       /* ... when last looked */
+    size_t done;        /* indices */
+    reduce_call reduce; /* a reduction's */
+    float cost;         /* of late; 0: nothing known */
+    bool known;         /* from before this run */
+    bool series;        /* one of many, soon after each other */
+    bool expected;      /* who helped with the last one must be looking again */
+    bool shared;        /* a part was offered */
+    bool helped;        /* ... and taken */
 } run;
 
 static size_t next_piece(const run *r, size_t left)
@@ -135,6 +142,24 @@ static offer wanted(const run *r, size_t left)
 
 static void work(run *r, size_t at, size_t end);
 
+static void call_reduce(void *context, size_t begin, size_t end)
+{
+    const reduce_call *call = context;
+    npi_loop_body(call->loop, begin, end, call->value);
+}
+
+/* Before anything is run. `value`: a reduction's. */
+static inline void set_body(run *r, void *value)
+{
+    r->body = r->loop->body;
+    r->context = r->loop->context;
+    if (__builtin_expect(r->loop->reduction != NULL, 0)) {
+        r->reduce = (reduce_call){r->loop, value};
+        r->body = call_reduce;
+        r->context = &r->reduce;
+    }
+}
+
 /* --- the values of a reduction ---------------------------------------------------------------- */
 
 static void *value_for(part *p, npi_worker *worker)
@@ -160,7 +185,7 @@ static void add_value(run *r, part *p)
         work(r, p->begin, p->end);
     if (p->value == NULL)
         return;
-    reduction->combine(r->loop->context, r->value, p->value);
+    reduction->combine(r->loop->context, r->reduce.value, p->value);
     if (p->value != p->room)
         npi_free(p->value, reduction->bytes);
 }
@@ -168,13 +193,13 @@ static void add_value(run *r, part *p)
 /* --- parts ------------------------------------------------------------------------------------ */
 
 /* `helped`: a part of a slice that its owner has not any more. */
-static void count_placed(const run *r, bool helped)
+static __attribute__((noinline)) void count_placed(const run *r, bool helped)
 {
     const npi_loop_place *place = r->loop->place;
-    if (place == NULL || r->ran == 0)
+    if (r->done == 0)
         return;
-    npi_near_ran_stretch(r->worker, place->home, place->data, (uint64_t)r->ran * place->index_bytes,
-                         helped);
+    npi_near_ran_stretch(r->worker, place->home, place->data,
+                         (uint64_t)r->done * place->index_bytes, helped);
     if (helped)
         npi_count(&r->worker->counters,
                   r->worker->node->index == place->home ? NP_COUNTER_SLICES_MOVED
@@ -186,15 +211,15 @@ static uintptr_t run_part(np_worker *worker, uintptr_t argument)
 {
     part *p = (part *)argument;
     run r = {.loop = p->loop, .worker = worker, .part = p, .cost = p->cost};
-    if (p->loop->reduction != NULL) {
-        r.value = value_for(p, worker);
-        if (r.value == NULL)
-            return 0;
-    }
+    void *value = p->loop->reduction != NULL ? value_for(p, worker) : NULL;
+    if (p->loop->reduction != NULL && value == NULL)
+        return 0;
+    set_body(&r, value);
     r.known = r.cost != 0;
     r.begun = r.now = npi_os_ticks();
     work(&r, p->begin, p->end);
-    count_placed(&r, worker != p->owner);
+    if (p->loop->place != NULL)
+        count_placed(&r, worker != p->owner);
     return 0;
 }
 
@@ -269,7 +294,7 @@ static void share(run *r, size_t at, size_t end, bool quietly)
     far.owner = r->worker;
     npi_atomic_init(&far.awaited, 0u);
     if (r->loop->reduction != NULL) {
-        far.into = r->value;
+        far.into = r->reduce.value;
         far.joining = far.skipped = false;
         far.value = NULL;
     }
@@ -293,7 +318,6 @@ static void note(run *r, size_t piece)
     uint64_t ticks = now > r->now ? now - r->now : 1;
     float cost = (float)ticks / (float)piece;
     r->now = now;
-    r->done += piece;
     r->cost = r->cost == 0 ? cost : (r->cost + cost) / 2;
 }
 
@@ -306,9 +330,9 @@ static void work(run *r, size_t at, size_t end)
             return;
         }
         size_t piece = next_piece(r, end - at);
-        npi_loop_body(r->loop, at, at + piece, r->value);
+        r->body(r->context, at, at + piece);
         at += piece;
-        r->ran += piece;
+        r->done += piece;
         if (r->loop->grain == 0)
             note(r, piece);
     }
@@ -319,15 +343,17 @@ void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t
     npi_loop_memory *memory = &worker->loops;
     uint64_t key = npi_loop_key(loop->body, end - begin);
     float known = npi_loop_recall(memory, key);
-    run r = {.loop = loop, .worker = worker, .value = value, .cost = known, .known = known != 0};
+    run r = {.loop = loop, .worker = worker, .cost = known, .known = known != 0};
+    set_body(&r, value);
     r.begun = r.now = npi_os_ticks();
     if (!npi_loop_follows(memory, r.now, loop->ticks_us * SERIES_GAP_US))
         npi_loop_first(memory);
     r.series = memory->series >= loop->ticks_us * WAKE_WORTH_US;
     r.expected = memory->helped;
     work(&r, begin, end);
-    count_placed(&r, false);
-    if (r.done == 0)
+    if (__builtin_expect(loop->place != NULL, 0))
+        count_placed(&r, false);
+    if (r.done == 0 || loop->grain != 0)
         return;
     npi_loop_remember(memory, key, known, (float)(r.now - r.begun + 1) / (float)r.done);
     npi_loop_ended(memory, r.begun, r.shared ? npi_os_ticks() : r.now, r.helped);
