@@ -143,7 +143,8 @@ NP_API NP_MUST_USE np_status np_parallel_reduce_array(np_executor *executor, con
                                                       const np_reduction *reduction, void *result);
 
 /*
- * The same over the bytes of a region: the body gets offsets of whole pages. A region that is
+ * The same over the bytes of a region: the body gets offsets of whole pages, the last one up to the
+ * end of a file. A region that is
  * bound to one node, or prefers one, is that node's; of any other the kernel is asked where its
  * pages are (one system call for 512 of them in each loop), and pages that are not present belong
  * to the node of the page before. On a virtual topology such a region's pages are divided equally.

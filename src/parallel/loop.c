@@ -79,7 +79,7 @@ void npi_loop_framed(npi_worker *worker, const npi_loop_call *c, np_task_fn fn, 
 static void run_entered(void *argument)
 {
     const npi_loop_call *c = argument;
-    npi_watch_rename(npi_worker_self(), (uintptr_t)c->loop.body);
+    npi_watch_rename(npi_worker_self(), c->loop.name);
     run_framed(npi_worker_self(), run_here, argument, c->loop.group, false);
 }
 
@@ -112,7 +112,7 @@ static void run_static_pieces(void *argument)
 static void run_static_share(void *argument)
 {
     const static_share *share = argument;
-    npi_watch_rename(npi_worker_self(), (uintptr_t)share->call->loop.body);
+    npi_watch_rename(npi_worker_self(), share->call->loop.name);
     run_framed(npi_worker_self(), run_static_pieces, argument, share->call->loop.group, true);
 }
 
@@ -241,6 +241,8 @@ static inline __attribute__((always_inline)) np_status check_call(npi_loop_call 
     c->loop.ticks_us = npi_os_ticks_per_us();
     c->loop.reduction = NULL;
     c->loop.place = NULL;
+    c->loop.name = (uintptr_t)body;
+    c->loop.by_stretch = false;
     c->executor = executor;
     c->node = NULL;
     c->schedule = NP_SCHEDULE_ADAPTIVE;

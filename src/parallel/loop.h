@@ -24,13 +24,16 @@ typedef struct npi_loop_place {
 /* One call of np_parallel_for; on the stack of whoever runs it, read by all who take part, and so
  * on lines of its own. */
 typedef struct npi_loop {
-    NPI_ALIGNED(NPI_FALSE_SHARING) np_range_fn body; /* a reduction's only as a name */
+    NPI_ALIGNED(NPI_FALSE_SHARING) np_range_fn body; /* not of a reduction */
     void *context;
     size_t grain;                  /* 0: chosen as it runs */
     np_group *group;               /* NULL: cannot be cancelled */
     uint64_t ticks_us;             /* npi_os_ticks_per_us() */
     const np_reduction *reduction; /* NULL: a loop */
     const npi_loop_place *place;   /* NULL: its data is not known */
+    uintptr_t
+        name; /* the caller's body: by it the memory of costs and the watchdog know the loop */
+    bool by_stretch; /* its indices are stretches of the caller's, so a cost is another one */
 } npi_loop;
 
 static inline bool npi_loop_stopped(const npi_loop *loop)

@@ -42,7 +42,7 @@ static void run_guided_stretches(void *argument)
 static void run_guided(void *argument)
 {
     npi_guided *g = argument;
-    npi_watch_rename(npi_worker_self(), (uintptr_t)g->call->loop.body);
+    npi_watch_rename(npi_worker_self(), g->call->loop.name);
     npi_loop_framed(npi_worker_self(), g->call, run_guided_stretches, argument);
 }
 

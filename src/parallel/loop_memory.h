@@ -20,12 +20,13 @@
 
 #include <numaperf/parallel.h>
 
-#include "executor/executor.h"
+#include "parallel/loop.h"
 
-static inline uint64_t npi_loop_key(np_range_fn body, size_t count)
+static inline uint64_t npi_loop_key(const npi_loop *loop, size_t count)
 {
     uint64_t magnitude = (uint64_t)(63 - __builtin_clzll((unsigned long long)count | 1));
-    return ((uint64_t)(uintptr_t)body ^ magnitude << 58) * UINT64_C(0x9e3779b97f4a7c15);
+    return ((uint64_t)(loop->name + loop->by_stretch) ^ magnitude << 58) *
+           UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static inline uint64_t *npi_loop_entry(npi_loop_memory *memory, uint64_t key)

@@ -68,6 +68,11 @@ np_status npi_pieces_of_array(npi_pieces *pieces, const np_executor *executor,
     return status;
 }
 
+size_t npi_region_pages(const np_region *region)
+{
+    return divided_up(np_region_size(region), np_region_page_size(region));
+}
+
 /* Where all pages of the region are, without asking. */
 static bool is_of_one_node(const np_region *region, np_node_id *node)
 {
@@ -124,7 +129,7 @@ static np_status ask_for_pages(npi_pieces *pieces, const np_executor *executor,
 np_status npi_pieces_of_region(npi_pieces *pieces, const np_executor *executor,
                                const np_region *region)
 {
-    size_t pages = np_region_size(region) / np_region_page_size(region);
+    size_t pages = npi_region_pages(region);
     np_node_id node;
     np_status status;
     *pieces = (npi_pieces){0};

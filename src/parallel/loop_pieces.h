@@ -63,6 +63,8 @@ typedef struct npi_pieces {
  * the array is none of the executor's topology. Set the detail. */
 np_status npi_pieces_of_array(npi_pieces *pieces, const np_executor *executor,
                               const np_array *array, size_t grain);
+/* The last one may be a part only: the end of a file. */
+size_t npi_region_pages(const np_region *region);
 /* Of a region, in its pages. Also the errors of np_region_audit_pages(). */
 np_status npi_pieces_of_region(npi_pieces *pieces, const np_executor *executor,
                                const np_region *region);

@@ -59,6 +59,12 @@ static void run_stretch(placed *job, const npi_slice *slice, size_t number)
 static void run_stretches(void *context, size_t first, size_t last)
 {
     const slice_run *run = context;
+    npi_worker *worker = npi_worker_self();
+    if (worker != run->worker) /* helps with a slice of many stretches, some of which it got */
+        npi_count(&worker->counters,
+                  worker->node->index == run->slice->home ? NP_COUNTER_SLICES_MOVED
+                                                          : NP_COUNTER_SLICES_AWAY,
+                  1);
     for (size_t i = first; i < last && !npi_loop_stopped(&run->job->call->loop); i++)
         run_stretch(run->job, run->slice, run->job->division.order[run->slice->first + i]);
 }
@@ -95,6 +101,7 @@ static void run_slice(void *argument)
     } else {
         npi_loop loop = job->call->loop;
         loop.body = run_stretches;
+        loop.by_stretch = true;
         loop.context = run;
         loop.grain = 0;
         loop.reduction = NULL;
@@ -133,7 +140,7 @@ static void arrive(void *argument)
     const arrival *here = argument;
     npi_worker *worker = npi_worker_self();
     slice_run run = {here->job, take_slice(here->job, worker, here->home), worker};
-    npi_watch_rename(worker, (uintptr_t)here->job->call->loop.body);
+    npi_watch_rename(worker, here->job->call->loop.name);
     npi_loop_framed(worker, here->job->call, run_slice, &run);
 }
 
@@ -175,10 +182,10 @@ static bool is_short(const npi_loop_call *c, npi_worker *worker)
          executor->settings.public_options.steal_policy == NP_STEAL_LOCAL_ONLY))
         return false;
     size_t count = c->end - c->begin;
-    float cost = npi_loop_recall(&worker->loops, npi_loop_key(c->loop.body, count));
+    float cost = npi_loop_recall(&worker->loops, npi_loop_key(&c->loop, count));
     if (cost == 0)
         cost = npi_loop_recall(&worker->loops,
-                               npi_loop_key(c->loop.body, count / executor->regular_count));
+                               npi_loop_key(&c->loop, count / executor->regular_count));
     return cost != 0 && cost * (float)count < (float)(c->loop.ticks_us * PLACED_WORTH_US);
 }
 
@@ -289,10 +296,7 @@ static np_status reduce_deterministically(data *of, const np_reduction *reductio
     np_status status = npi_stretches_make(&all, reduction, 0, c->end, of->grain);
     if (status != NP_OK)
         return status;
-    c->end = all.values.count;
-    c->loop.grain = 0;
-    c->loop.body = npi_stretches_reduce;
-    c->loop.context = &all;
+    npi_stretches_loop(c, &all);
     of->index_bytes *= of->grain;
     void *result = of->result;
     of->result = NULL;
@@ -333,12 +337,16 @@ typedef struct page_body {
     np_range_fn body;
     void *context;
     size_t page_bytes;
+    size_t bytes; /* of the region: that of a file may end inside a page */
 } page_body;
 
 static void run_pages(void *context, size_t begin, size_t end)
 {
     const page_body *pages = context;
-    pages->body(pages->context, begin * pages->page_bytes, end * pages->page_bytes);
+    size_t first = begin * pages->page_bytes;
+    size_t left = pages->bytes - first;
+    size_t length = (end - begin) * pages->page_bytes;
+    pages->body(pages->context, first, first + (length < left ? length : left));
 }
 
 np_status np_parallel_for_region(np_executor *executor, const np_region *region,
@@ -349,8 +357,8 @@ np_status np_parallel_for_region(np_executor *executor, const np_region *region,
                                   context);
     if (status != NP_OK)
         return status;
-    page_body pages = {body, context, np_region_page_size(region)};
-    c.end = np_region_size(region) / pages.page_bytes;
+    page_body pages = {body, context, np_region_page_size(region), np_region_size(region)};
+    c.end = npi_region_pages(region);
     c.loop.grain = c.loop.grain / pages.page_bytes + (c.loop.grain % pages.page_bytes != 0);
     c.loop.body = run_pages;
     c.loop.context = &pages;

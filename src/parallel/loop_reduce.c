@@ -42,8 +42,7 @@ void npi_reduction_loop(npi_loop_call *call, const np_reduction *reduction)
 {
     call->loop.reduction = reduction;
     call->loop.context = reduction->context;
-    /* What the memory of costs tells it apart by; never called. */
-    call->loop.body = (np_range_fn)(uintptr_t)reduction->body;
+    call->loop.name = (uintptr_t)reduction->body;
 }
 
 /* --- tables of values --------------------------------------------------------------------------
@@ -104,6 +103,17 @@ np_status npi_stretches_make(npi_stretches *all, const np_reduction *reduction, 
     return npi_values_make(&all->values, reduction, count / grain + (count % grain != 0));
 }
 
+void npi_stretches_loop(npi_loop_call *c, npi_stretches *all)
+{
+    c->begin = 0;
+    c->end = all->values.count;
+    c->loop.grain = c->loop.grain != 0; /* a stretch is what the caller said is worth a worker */
+    c->loop.body = npi_stretches_reduce;
+    c->loop.context = all;
+    c->loop.name = (uintptr_t)all->values.reduction->body;
+    c->loop.by_stretch = true;
+}
+
 /* c: a call whose reduction is not in its loop yet. */
 static np_status reduce_in_stretches(npi_loop_call *c, const np_reduction *reduction, void *result)
 {
@@ -112,11 +122,7 @@ static np_status reduce_in_stretches(npi_loop_call *c, const np_reduction *reduc
                                           npi_stretch_grain(c->end - c->begin, c->loop.grain));
     if (status != NP_OK)
         return status;
-    c->begin = 0;
-    c->end = all.values.count;
-    c->loop.grain = 0;
-    c->loop.body = npi_stretches_reduce;
-    c->loop.context = &all;
+    npi_stretches_loop(c, &all);
     status = npi_loop_finish(c, npi_loop_perform);
     if (status == NP_OK)
         npi_values_combine(&all.values, result);

@@ -341,7 +341,7 @@ static void work(run *r, size_t at, size_t end)
 void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t end, void *value)
 {
     npi_loop_memory *memory = &worker->loops;
-    uint64_t key = npi_loop_key(loop->body, end - begin);
+    uint64_t key = npi_loop_key(loop, end - begin);
     float known = npi_loop_recall(memory, key);
     run r = {.loop = loop, .worker = worker, .cost = known, .known = known != 0};
     set_body(&r, value);

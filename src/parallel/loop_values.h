@@ -41,6 +41,8 @@ size_t npi_stretch_grain(size_t count, size_t grain);
 /* Errors: as npi_values_make(). Freed with its values. */
 np_status npi_stretches_make(npi_stretches *all, const np_reduction *reduction, size_t begin,
                              size_t end, size_t grain);
+/* Makes `call` the loop over the numbers of stretches. */
+void npi_stretches_loop(npi_loop_call *call, npi_stretches *all);
 /* The body of a loop over the numbers of stretches; the context is the npi_stretches. */
 void npi_stretches_reduce(void *context, size_t first, size_t last);
 

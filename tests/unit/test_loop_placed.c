@@ -312,6 +312,48 @@ static void test_reductions_in_order(void **state)
     }
 }
 
+/* --- help with a slice of many stretches ---------------------------------------------------------
+ */
+
+/* Elements 0, 2, .. 14 are the first slice of node 0, each a stretch: the first waits for the last,
+ * which somebody else has to take. */
+static void wait_for_last(void *context, size_t begin, size_t end)
+{
+    pool_gate *gate = context;
+    for (size_t i = begin; i < end; i++) {
+        if (i == 14)
+            pool_gate_pass(gate);
+        else if (i == 0)
+            pool_gate_await(gate, 1);
+    }
+}
+
+static void test_help_with_stretches_is_counted(void **state)
+{
+    (void)state;
+    np_executor *executor = pool_create(TWO_BY_TWO,
+                                        NP_EXECUTOR_OPTIONS(.steal_policy = NP_STEAL_LOCAL_ONLY));
+    size_t page = npi_os_page_size();
+    np_array *array = NULL;
+    np_stats *stats = NULL;
+    pool_gate gate = {.open = 1};
+    assert_int_equal(
+        np_array_create(np_executor_topology(executor), page, 32,
+                        NP_ARRAY_OPTIONS(.distribution = NP_DISTRIBUTION_CYCLIC, .block = 1),
+                        &array),
+        NP_OK);
+    assert_int_equal(np_array_piece_count(array), 32);
+    assert_int_equal(np_parallel_for_array(executor, array, NULL, wait_for_last, &gate), NP_OK);
+    assert_int_equal(np_stats_snapshot(executor, &stats), NP_OK);
+    assert_true(np_stats_total(stats, NP_COUNTER_SLICES_KEPT) +
+                    np_stats_total(stats, NP_COUNTER_SLICES_MOVED) >
+                4); /* the slices alone */
+    assert_int_equal(np_stats_total(stats, NP_COUNTER_SLICES_AWAY), 0);
+    np_stats_destroy(stats);
+    np_array_destroy(array);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
 /* --- regions
  * -------------------------------------------------------------------------------------------
  */
@@ -467,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_each_takes_its_own_first),
         cmocka_unit_test(test_nodes_without_workers),
         cmocka_unit_test(test_reductions_in_order),
+        cmocka_unit_test(test_help_with_stretches_is_counted),
         cmocka_unit_test(test_regions),
         cmocka_unit_test(test_errors_and_nests),
         cmocka_unit_test(test_refusals),
