@@ -42,7 +42,7 @@ static void test_all_kinds(void **state)
     for (size_t m = 0; m < sizeof machines / sizeof *machines; m++) {
         np_executor *executor = pool_create(machines[m], NULL);
         for (unsigned code = 0; code < 27; code++)
-            run_kinds(executor, code, places[code % 5], batches[code % 3], 500);
+            run_kinds(executor, code, places[code % 5], batches[code % 3], 200);
         assert_int_equal(np_executor_destroy(executor), NP_OK);
     }
 }
@@ -55,12 +55,12 @@ static void run_order(np_executor *executor, uint32_t in_flight, uint32_t drop_e
         stage_of(NP_STAGE_PARALLEL, 2, stage_pass), stage_of(NP_STAGE_SERIAL, 3, stage_pass),
         stage_of(NP_STAGE_ORDERED, 4, stage_sink)};
     np_pipeline_options options = {.source = stage_source, .in_flight = in_flight};
-    ledger_begin(3000);
+    ledger_begin(900);
     the.drop_every = drop_every;
     np_pipeline *pipeline = pipeline_make(executor, &options, stages, 5);
     assert_int_equal(np_pipeline_run(pipeline), NP_OK);
     ledger_check(pipeline);
-    assert_int_equal(npi_load_relaxed(&the.dropped), drop_every == 0 ? 0 : 3000 / drop_every);
+    assert_int_equal(npi_load_relaxed(&the.dropped), drop_every == 0 ? 0 : 900 / drop_every);
     assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
 }
 
@@ -287,12 +287,12 @@ static void test_nodes(void **state)
         for (size_t i = 0; i < 6; i++)
             stages[i].affinity = strict ? NP_AFFINITY_STRICT : NP_AFFINITY_PREFERRED;
         memset(at_node, 0, sizeof at_node);
-        ledger_begin(2000);
+        ledger_begin(120);
         np_pipeline *pipeline = pipeline_make(executor, &options, stages, 6);
         assert_int_equal(np_pipeline_run(pipeline), NP_OK);
         ledger_check(pipeline);
-        check_edges(pipeline, 2000);
-        assert_int_equal(npi_load_relaxed(&at_node[0]) + npi_load_relaxed(&at_node[2]), 2000);
+        check_edges(pipeline, 120);
+        assert_int_equal(npi_load_relaxed(&at_node[0]) + npi_load_relaxed(&at_node[2]), 120);
         assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
         assert_int_equal(np_executor_destroy(executor), NP_OK);
     }
