@@ -71,10 +71,10 @@ static void add_sums(void *context, void *into, const void *from)
 static uint64_t loop_over_indices(struct table *table)
 {
     uint64_t sum = 0;
-    CHECK(np_parallel_reduce(table->executor, 0, table->count, NULL,
-                             NP_REDUCTION(.bytes = sizeof sum, .body = add_range,
-                                          .combine = add_sums, .context = table),
-                             &sum));
+    CHECK(np_parallel_reduce(
+        table->executor, 0, table->count, NULL,
+        NP_REDUCTION(.bytes = sizeof sum, .body = add_range, .combine = add_sums, .context = table),
+        &sum));
     return sum;
 }
 
@@ -82,10 +82,10 @@ static uint64_t loop_over_indices(struct table *table)
 static uint64_t loop_over_array(struct table *table)
 {
     uint64_t sum = 0;
-    CHECK(np_parallel_reduce_array(table->executor, table->array, NULL,
-                                   NP_REDUCTION(.bytes = sizeof sum, .body = add_range,
-                                                .combine = add_sums, .context = table),
-                                   &sum));
+    CHECK(np_parallel_reduce_array(
+        table->executor, table->array, NULL,
+        NP_REDUCTION(.bytes = sizeof sum, .body = add_range, .combine = add_sums, .context = table),
+        &sum));
     return sum;
 }
 
@@ -139,8 +139,8 @@ static void interleaved(struct table *table)
 
 static void on_all_nodes(struct table *table)
 {
-    CHECK(np_array_create(np_executor_topology(table->executor), sizeof *table->pages,
-                          table->count, NULL, &table->array));
+    CHECK(np_array_create(np_executor_topology(table->executor), sizeof *table->pages, table->count,
+                          NULL, &table->array));
     table->pages = np_array_data(table->array);
 }
 
@@ -148,9 +148,8 @@ static void on_one_node(struct table *table)
 {
     np_node_id nodes[EXAMPLE_MAX_NODES];
     EXPECT(example_nodes(table->executor, nodes, EXAMPLE_MAX_NODES) > 0);
-    CHECK(np_array_create(np_executor_topology(table->executor), sizeof *table->pages,
-                          table->count, NP_ARRAY_OPTIONS(.nodes = nodes, .node_count = 1),
-                          &table->array));
+    CHECK(np_array_create(np_executor_topology(table->executor), sizeof *table->pages, table->count,
+                          NP_ARRAY_OPTIONS(.nodes = nodes, .node_count = 1), &table->array));
     table->pages = np_array_data(table->array);
 }
 

@@ -104,17 +104,18 @@ void npi_near_count_sent(npi_node *home, npi_worker *worker, const npi_choice *c
     }
 }
 
-/* Why the worker is not where the task's data is. What would have kept it away from there even at
- * home comes first. */
+/* Why the worker is not where the task's data is; `because`: why the task left home. What would
+ * have kept it away from there even at home comes first. */
 static np_counter why_afar(const npi_worker *worker, np_node_index home, np_node_index data,
-                           np_node_index ran)
+                           np_node_index ran, np_counter because)
 {
     if (home != data)
         return worker->executor->nodes[data]->regular == 0 ? NP_COUNTER_DATA_NO_WORKER
                                                            : NP_COUNTER_DATA_SENT;
+    if (because == NP_COUNTER_DATA_HELPED)
+        return because;
     if (ran != worker->node->index) /* its own node is gone */
         return NP_COUNTER_DATA_DISPLACED;
-    np_counter because = worker->left_because; /* find.c: count_away */
     return because == NP_COUNTER_AWAY_BACKLOG ? NP_COUNTER_DATA_BACKLOG
            : because == NP_COUNTER_AWAY_AGE   ? NP_COUNTER_DATA_AGE
            : because == NP_COUNTER_AWAY_ANY   ? NP_COUNTER_DATA_ANY
@@ -127,23 +128,24 @@ void npi_near_ran(npi_worker *worker, uint64_t meta, np_node_index ran)
     np_node_index data = npi_meta_data_node(meta);
     uint64_t bytes = npi_meta_data_bytes(meta);
     npi_count(&worker->counters, NP_COUNTER_DATA_TASKS, 1);
-    npi_count(&worker->counters,
-              ran == data ? NP_COUNTER_DATA_LOCAL : why_afar(worker, home, data, ran), bytes);
+    np_counter which = ran == data ? NP_COUNTER_DATA_LOCAL /* left_because: find.c, count_away */
+                                   : why_afar(worker, home, data, ran, worker->left_because);
+    npi_count(&worker->counters, which, bytes);
     npi_data_count(&worker->data, home, ran, data, 1, bytes);
 }
 
 void npi_near_ran_stretch(npi_worker *worker, np_node_index home, np_node_index data,
-                          uint64_t bytes, bool helped)
+                          uint64_t tasks, uint64_t bytes, np_counter because)
 {
     np_node_index ran = worker->node->index;
     if (npi_node_is_gone(worker->node)) /* Relaxed: a number to count by. */
         ran = npi_load_relaxed(&worker->node->place);
     np_counter which = NP_COUNTER_DATA_LOCAL;
     if (ran != data)
-        which = helped && home == data ? NP_COUNTER_DATA_HELPED : why_afar(worker, home, data, ran);
+        which = why_afar(worker, home, data, ran, because);
     npi_count(&worker->counters, which, bytes);
-    npi_count(&worker->counters, NP_COUNTER_DATA_TASKS, helped ? 0 : 1);
-    npi_data_count(&worker->data, home, ran, data, helped ? 0 : 1, bytes);
+    npi_count(&worker->counters, NP_COUNTER_DATA_TASKS, tasks);
+    npi_data_count(&worker->data, home, ran, data, tasks, bytes);
 }
 
 /* --- the public calls ------------------------------------------------------------------------ */

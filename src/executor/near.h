@@ -41,10 +41,12 @@ static inline void npi_near_sent(npi_node *home, npi_worker *worker, const npi_c
 /* A task with data (npi_meta_has_data) that the worker has taken is about to run on node `ran`. */
 void npi_near_ran(npi_worker *worker, uint64_t meta, np_node_index ran);
 
-/* A stretch of a loop whose data lies on `data` was run by this worker; helped: a part of it that
- * it took from the one who had come for it. */
+/* `bytes` of a loop whose data lies on `data` were run by this worker, among them the beginnings of
+ * `tasks` stretches. Should that be elsewhere: because its task had left home for that reason
+ * (npi_worker's left_because when it was taken), or NP_COUNTER_DATA_HELPED, as a part of a slice
+ * that another worker had come for. */
 void npi_near_ran_stretch(npi_worker *worker, np_node_index home, np_node_index data,
-                          uint64_t bytes, bool helped);
+                          uint64_t tasks, uint64_t bytes, np_counter because);
 
 /* submit.c: where np_submit() sends tasks; and the node with workers that serves another's data. */
 npi_node *npi_near_caller(np_executor *executor, npi_worker *worker);

@@ -17,8 +17,10 @@
 /* Where the data of a loop lies, by node index. */
 typedef struct npi_loop_place {
     np_node_index data;
-    np_node_index home; /* whose workers are to run it: data's, or the nearest with workers */
-    size_t index_bytes; /* of data that an index stands for */
+    np_node_index home;       /* whose workers are to run it: data's, or the nearest with workers */
+    size_t index_bytes;       /* of data that an index stands for */
+    const npi_worker *runner; /* who took the slice; all others help */
+    np_counter left_because;  /* ... and why it had left its home, if the runner is elsewhere */
 } npi_loop_place;
 
 /* One call of np_parallel_for; on the stack of whoever runs it, read by all who take part, and so

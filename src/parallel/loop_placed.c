@@ -36,6 +36,7 @@ typedef struct slice_run {
     placed *job;
     const npi_slice *slice;
     npi_worker *worker;
+    np_counter left_because; /* npi_worker's, before anything else that it runs writes to it */
 } slice_run;
 
 static void *begin_value(const placed *job, size_t stretch)
@@ -47,10 +48,15 @@ static void *begin_value(const placed *job, size_t stretch)
     return value;
 }
 
-static void run_stretch(placed *job, const npi_slice *slice, size_t number)
+static void run_stretch(const slice_run *run, size_t number)
 {
+    placed *job = run->job;
     const npi_stretch *stretch = &job->division.stretches[number];
-    npi_loop_place place = {stretch->data, slice->home, job->index_bytes};
+    npi_loop_place place = {.data = stretch->data,
+                            .home = run->slice->home,
+                            .index_bytes = job->index_bytes,
+                            .runner = run->worker,
+                            .left_because = run->left_because};
     npi_loop loop = job->call->loop;
     loop.place = &place;
     npi_loop_run(npi_worker_self(), &loop, stretch->begin, stretch->end, begin_value(job, number));
@@ -66,12 +72,14 @@ static void run_stretches(void *context, size_t first, size_t last)
                                                           : NP_COUNTER_SLICES_AWAY,
                   1);
     for (size_t i = first; i < last && !npi_loop_stopped(&run->job->call->loop); i++)
-        run_stretch(run->job, run->slice, run->job->division.order[run->slice->first + i]);
+        run_stretch(run, run->job->division.order[run->slice->first + i]);
 }
 
 /* By its own worker alone, `grain` indices at a time. */
-static void run_alone(placed *job, const npi_slice *slice, npi_worker *worker)
+static void run_alone(const slice_run *run)
 {
+    placed *job = run->job;
+    const npi_slice *slice = run->slice;
     const npi_loop *loop = &job->call->loop;
     for (size_t i = 0; i < slice->count; i++) {
         size_t number = job->division.order[slice->first + i];
@@ -85,8 +93,8 @@ static void run_alone(placed *job, const npi_slice *slice, npi_worker *worker)
             at += piece;
             done += piece;
         }
-        npi_near_ran_stretch(worker, slice->home, stretch->data, (uint64_t)done * job->index_bytes,
-                             false);
+        npi_near_ran_stretch(run->worker, slice->home, stretch->data, 1,
+                             (uint64_t)done * job->index_bytes, run->left_because);
     }
 }
 
@@ -95,7 +103,7 @@ static void run_slice(void *argument)
     slice_run *run = argument;
     placed *job = run->job;
     if (job->call->schedule == NP_SCHEDULE_STATIC) {
-        run_alone(job, run->slice, run->worker);
+        run_alone(run);
     } else if (run->slice->count == 1) {
         run_stretches(run, 0, 1);
     } else {
@@ -139,7 +147,8 @@ static void arrive(void *argument)
 {
     const arrival *here = argument;
     npi_worker *worker = npi_worker_self();
-    slice_run run = {here->job, take_slice(here->job, worker, here->home), worker};
+    slice_run run = {.job = here->job, .worker = worker, .left_because = worker->left_because};
+    run.slice = take_slice(here->job, worker, here->home);
     npi_watch_rename(worker, here->job->call->loop.name);
     npi_loop_framed(worker, here->job->call, run_slice, &run);
 }

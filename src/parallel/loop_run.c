@@ -192,15 +192,17 @@ static void add_value(run *r, part *p)
 
 /* --- parts ------------------------------------------------------------------------------------ */
 
-/* `helped`: a part of a slice that its owner has not any more. */
-static __attribute__((noinline)) void count_placed(const run *r, bool helped)
+/* `taken`: a part that its owner has not any more. Who takes it may divide it again and join those
+ * parts itself: it helps with them all the same. */
+static __attribute__((noinline)) void count_placed(const run *r, uint64_t tasks, bool taken)
 {
     const npi_loop_place *place = r->loop->place;
     if (r->done == 0)
         return;
-    npi_near_ran_stretch(r->worker, place->home, place->data,
-                         (uint64_t)r->done * place->index_bytes, helped);
-    if (helped)
+    npi_near_ran_stretch(r->worker, place->home, place->data, tasks,
+                         (uint64_t)r->done * place->index_bytes,
+                         r->worker == place->runner ? place->left_because : NP_COUNTER_DATA_HELPED);
+    if (taken)
         npi_count(&r->worker->counters,
                   r->worker->node->index == place->home ? NP_COUNTER_SLICES_MOVED
                                                         : NP_COUNTER_SLICES_AWAY,
@@ -219,7 +221,7 @@ static uintptr_t run_part(np_worker *worker, uintptr_t argument)
     r.begun = r.now = npi_os_ticks();
     work(&r, p->begin, p->end);
     if (p->loop->place != NULL)
-        count_placed(&r, worker != p->owner);
+        count_placed(&r, 0, worker != p->owner);
     return 0;
 }
 
@@ -352,7 +354,7 @@ void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t
     r.expected = memory->helped;
     work(&r, begin, end);
     if (__builtin_expect(loop->place != NULL, 0))
-        count_placed(&r, false);
+        count_placed(&r, 1, false);
     if (r.done == 0 || loop->grain != 0)
         return;
     npi_loop_remember(memory, key, known, (float)(r.now - r.begun + 1) / (float)r.done);

@@ -114,6 +114,15 @@ static void check_bytes(np_executor *executor, uint64_t bytes, bool at_home)
         afar += np_stats_total(stats, (np_counter)c);
     uint64_t local = np_stats_total(stats, NP_COUNTER_DATA_LOCAL);
     assert_int_equal(local + afar, bytes);
+    /* No bytes for a reason that no task had, and the bytes of all who only helped for that one. */
+    assert_int_equal(np_stats_total(stats, NP_COUNTER_DATA_DISPLACED), 0);
+    static const np_counter reasons[][2] = {{NP_COUNTER_DATA_BACKLOG, NP_COUNTER_AWAY_BACKLOG},
+                                            {NP_COUNTER_DATA_AGE, NP_COUNTER_AWAY_AGE},
+                                            {NP_COUNTER_DATA_ANY, NP_COUNTER_AWAY_ANY},
+                                            {NP_COUNTER_DATA_HELPED, NP_COUNTER_SLICES_AWAY}};
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (np_stats_total(stats, reasons[i][1]) == 0)
+            assert_int_equal(np_stats_total(stats, reasons[i][0]), 0);
     if (at_home) {
         assert_int_equal(afar, 0);
         assert_int_equal(np_stats_total(stats, NP_COUNTER_SLICES_AWAY), 0);
@@ -501,6 +510,36 @@ static void test_refusals(void **state)
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
 
+/* All data on one node, and everybody helps, in parts of parts: a slice is one task, however it is
+ * divided, and the reason for what was touched from afar is the one that there was. */
+static void test_help_has_its_reason(void **state)
+{
+    (void)state;
+    enum { LOOPS = 300 };
+    static const np_node_id first = 0;
+    np_executor *executor = pool_create(FOUR_NODES, NULL);
+    np_array *array = NULL;
+    assert_int_equal(np_array_create(np_executor_topology(executor), 4, ELEMENTS,
+                                     NP_ARRAY_OPTIONS(.nodes = &first, .node_count = 1), &array),
+                     NP_OK);
+    for (int loop = 0; loop < LOOPS; loop++) {
+        forget_notes();
+        assert_int_equal(
+            np_parallel_for_array(executor, array, NP_LOOP_OPTIONS(.grain = 50), take_note, NULL),
+            NP_OK);
+        check_notes(array, false);
+    }
+    assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
+    check_bytes(executor, (uint64_t)LOOPS * ELEMENTS * 4, false);
+    np_stats *stats = NULL;
+    assert_int_equal(np_stats_snapshot(executor, &stats), NP_OK);
+    uint64_t slices = (uint64_t)LOOPS * np_executor_node_worker_count(executor, 0);
+    assert_int_equal(np_stats_total(stats, NP_COUNTER_DATA_TASKS), slices);
+    np_stats_destroy(stats);
+    np_array_destroy(array);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +549,7 @@ int main(void)
         cmocka_unit_test(test_nodes_without_workers),
         cmocka_unit_test(test_reductions_in_order),
         cmocka_unit_test(test_help_with_stretches_is_counted),
+        cmocka_unit_test(test_help_has_its_reason),
         cmocka_unit_test(test_regions),
         cmocka_unit_test(test_errors_and_nests),
         cmocka_unit_test(test_refusals),
