@@ -36,8 +36,9 @@ static inline void bench_triad_piece(const bench_triad *triad, size_t begin, siz
         a[i] = b[i] + scale * c[i];
 }
 
-static inline double *bench_triad_array(size_t bytes)
+static inline double *bench_triad_array(void *context, size_t bytes)
 {
+    (void)context;
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         bench_unavailable("no memory for an array of %zu bytes", bytes);
@@ -45,18 +46,20 @@ static inline double *bench_triad_array(size_t bytes)
     return (double *)memory;
 }
 
-/* Runs `once(context, triad)`, the whole loop; arguments mib=N per array, passes=N. */
-static inline void bench_triad_run(bench_args *args,
-                                   void (*once)(void *context, const bench_triad *triad),
-                                   void *context)
+/* Runs `once(context, triad)`, the whole loop; arguments mib=N per array, passes=N. `memory` gives
+ * each of the three arrays, zeroed; they are left to the end of the process. */
+static inline void bench_triad_run_in(bench_args *args,
+                                      double *(*memory)(void *context, size_t bytes),
+                                      void (*once)(void *context, const bench_triad *triad),
+                                      void *context)
 {
     bench_triad triad;
     size_t bytes = (size_t)bench_number(args, "mib", 64) << 20;
     uint64_t passes = bench_number(args, "passes", 40), wrong = 0;
     triad.elements = bytes / sizeof(double);
-    triad.a = bench_triad_array(bytes);
-    triad.b = bench_triad_array(bytes);
-    triad.c = bench_triad_array(bytes);
+    triad.a = memory(context, bytes);
+    triad.b = memory(context, bytes);
+    triad.c = memory(context, bytes);
     triad.filling = 1;
     triad.scale = 0.0;
     once(context, &triad);
@@ -74,6 +77,14 @@ static inline void bench_triad_run(bench_args *args,
                  triad.a[i] > (double)(i % 1024) + 2.0 * (double)passes;
     bench_check_equal("the number of wrong elements", wrong, 0);
     bench_report(args, 24.0 * (double)triad.elements * (double)passes / (double)ns, "GB/s", NULL);
+}
+
+/* In ordinary memory. */
+static inline void bench_triad_run(bench_args *args,
+                                   void (*once)(void *context, const bench_triad *triad),
+                                   void *context)
+{
+    bench_triad_run_in(args, bench_triad_array, once, context);
 }
 
 #endif
