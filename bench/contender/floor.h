@@ -13,5 +13,6 @@ void floor_idle(bench_args *args);
 void floor_create(bench_args *args);
 void floor_loop(bench_args *args);
 void floor_triad(bench_args *args);
+void floor_reduce(bench_args *args);
 
 #endif

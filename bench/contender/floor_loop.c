@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "floor.h"
 #include "loop.h"
+#include "reduce.h"
 #include "triad.h"
 
 #include <pthread.h>
@@ -14,7 +15,8 @@ enum { THREADS_MAX = 256 };
 
 typedef struct finish {
     uint64_t loop; /* the last loop this thread has finished; written by it */
-    uint64_t padding[15];
+    uint64_t sum;  /* its part of a reduction */
+    uint64_t padding[14];
 } finish;
 
 static struct {
@@ -24,6 +26,7 @@ static struct {
     int yields;
     bench_loop *work;
     const bench_triad *triad;
+    const bench_reduce *reduce;
     finish finished[THREADS_MAX] __attribute__((aligned(128)));
     pthread_t threads[THREADS_MAX];
 } team;
@@ -38,10 +41,14 @@ static inline void relax(void)
 
 static void share(unsigned self)
 {
-    size_t all = team.triad != NULL ? team.triad->elements : LOOP_ITERATIONS;
+    size_t all = team.triad != NULL    ? team.triad->elements
+                 : team.reduce != NULL ? team.reduce->elements
+                                       : LOOP_ITERATIONS;
     size_t begin = all * self / team.count, end = all * (self + 1) / team.count;
     if (team.triad != NULL)
         bench_triad_piece(team.triad, begin, end);
+    else if (team.reduce != NULL)
+        team.finished[self].sum = bench_reduce_piece(team.reduce, begin, end);
     else if (team.work->medium)
         bench_loop_medium(team.work, begin, end);
     else
@@ -87,6 +94,17 @@ static void triad_once(void *context, const bench_triad *triad)
     run();
 }
 
+static uint64_t reduce_once(void *context, const bench_reduce *reduce)
+{
+    uint64_t sum = 0;
+    (void)context;
+    team.reduce = reduce;
+    run();
+    for (unsigned i = 0; i < team.count; i++)
+        sum += team.finished[i].sum;
+    return sum;
+}
+
 static void start(unsigned count)
 {
     if (count > THREADS_MAX)
@@ -119,5 +137,12 @@ void floor_triad(bench_args *args)
 {
     start(args->workers);
     bench_triad_run(args, triad_once, NULL);
+    stop();
+}
+
+void floor_reduce(bench_args *args)
+{
+    start(args->workers);
+    bench_reduce_run(args, reduce_once, NULL);
     stop();
 }

@@ -105,6 +105,7 @@ int main(int argc, char **argv)
         {"growth", numaperf_growth}, {"create", numaperf_create},
 #ifdef NP_BENCH_LOOPS
         {"for-tiny", numaperf_loop}, {"for-medium", numaperf_loop}, {"triad", numaperf_triad},
+        {"reduce", numaperf_reduce},
 #endif
     };
     return bench_main(argc, argv, list, sizeof list / sizeof list[0]);

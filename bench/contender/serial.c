@@ -5,6 +5,7 @@
 #include "fib.h"
 #include "loop.h"
 #include "nqueens.h"
+#include "reduce.h"
 #include "triad.h"
 #include "uts.h"
 
@@ -97,12 +98,25 @@ static void run_triad(bench_args *args)
     bench_triad_run(args, triad_once, NULL);
 }
 
+static uint64_t reduce_once(void *context, const bench_reduce *reduce)
+{
+    (void)context;
+    uint64_t sum = bench_reduce_piece(reduce, 0, reduce->elements);
+    __asm__ volatile("" : : "r"(reduce) : "memory"); /* as in loop_once */
+    return sum;
+}
+
+static void run_reduce(bench_args *args)
+{
+    bench_reduce_run(args, reduce_once, NULL);
+}
+
 int main(int argc, char **argv)
 {
     static const bench_workload list[] = {
         {"fib", run_fib},         {"uts-t1", run_uts},    {"uts-t3", run_uts},
         {"nqueens", run_nqueens}, {"for-tiny", run_loop}, {"for-medium", run_loop},
-        {"triad", run_triad},
+        {"triad", run_triad},     {"reduce", run_reduce},
     };
     return bench_main(argc, argv, list, sizeof list / sizeof list[0]);
 }

@@ -203,7 +203,23 @@ def loops(quick):
             *entries_of("numaperf", workload, (1, 2), keys),
             *peers_of(workload, (1, 2), keys),
         ]
+        if workload == "triad":
+            entries += entries_of("numaperf", workload, (1, 2), (*keys, "over=array"),
+                                  " over an array")
         yield Group(workload, title, tuple(entries), ("floor, 2", BEST_PEER))
+    for name, elements, passes in (("small", 4096, 100000), ("large", 1048576, 2000)):
+        keys = (f"elements={elements}", f"passes={passes // fraction}")
+        entries = [
+            Entry("serial", "serial", "reduce", 1, keys),
+            *entries_of("floor", "reduce", (1, 2), keys),
+            *entries_of("numaperf", "reduce", (1, 2), keys),
+            *entries_of("numaperf", "reduce", (2,), (*keys, "deterministic=yes"),
+                        " deterministic"),
+            *entries_of("numaperf", "reduce", (2,), (*keys, "over=array"), " over an array"),
+            *peers_of("reduce", (1, 2), keys),
+        ]
+        yield Group(f"reduce-{name}", f"the sum of {elements:,} numbers: us per reduction",
+                    tuple(entries), ("floor, 2", BEST_PEER))
 
 
 def sizes(quick):

@@ -17,6 +17,7 @@
 #include "idle.h"
 #include "loop.h"
 #include "nqueens.h"
+#include "reduce.h"
 #include "submit.h"
 #include "triad.h"
 #include "uts.h"
@@ -205,6 +206,24 @@ static void run_triad(bench_args *args)
 {
     accept_keys(args);
     bench_triad_run(args, triad_once, &args->workers);
+}
+
+static uint64_t reduce_once(void *context, const bench_reduce *reduce)
+{
+    const size_t pieces = *(const unsigned *)context, all = reduce->elements;
+    uint64_t sum = 0;
+#pragma omp parallel num_threads(pieces) reduction(+ : sum)
+    {
+        size_t i = (size_t)omp_get_thread_num();
+        sum += bench_reduce_piece(reduce, all * i / pieces, all * (i + 1) / pieces);
+    }
+    return sum;
+}
+
+static void run_reduce(bench_args *args)
+{
+    accept_keys(args);
+    bench_reduce_run(args, reduce_once, &args->workers);
 }
 
 /* --- a producer inside the team ----------------------------------------------------------------
@@ -430,9 +449,9 @@ int main(int argc, char **argv)
     static const bench_workload list[] = {
         {"fib", run_fib},        {"uts-t1", run_t1},     {"uts-t3", run_t3},
         {"nqueens", run_queens}, {"for-tiny", run_loop}, {"for-medium", run_loop},
-        {"triad", run_triad},    {"submit", run_submit}, {"batch", run_submit},
-        {"growth", run_growth},  {"idle", run_idle},     {"create", run_create},
-        {"memory", run_memory}};
+        {"triad", run_triad},    {"reduce", run_reduce}, {"submit", run_submit},
+        {"batch", run_submit},   {"growth", run_growth}, {"idle", run_idle},
+        {"create", run_create},  {"memory", run_memory}};
     configure(argc, argv);
     return bench_main(argc, argv, list, sizeof list / sizeof list[0] - (IS_LLVM ? 0 : 1));
 }

@@ -12,6 +12,7 @@
 #include "loop.h"
 #include "nqueens.h"
 #include "pool.h"
+#include "reduce.h"
 #include "triad.h"
 #include "uts.h"
 
@@ -19,6 +20,7 @@
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/parallel_invoke.h>
+#include <oneapi/tbb/parallel_reduce.h>
 #include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
@@ -302,6 +304,21 @@ void run_triad(bench_args *args)
     inside(args, [&] { bench_triad_run(args, triad_once, &c); });
 }
 
+uint64_t reduce_once(void *, const bench_reduce *reduce)
+{
+    return tbb::parallel_reduce(
+        tbb::blocked_range<std::size_t>(0, reduce->elements), UINT64_C(0),
+        [reduce](const tbb::blocked_range<std::size_t> &r, uint64_t sum) {
+            return sum + bench_reduce_piece(reduce, r.begin(), r.end());
+        },
+        [](uint64_t a, uint64_t b) { return a + b; }, tbb::static_partitioner(), own_context());
+}
+
+void run_reduce(bench_args *args)
+{
+    inside(args, [&] { bench_reduce_run(args, reduce_once, nullptr); });
+}
+
 /* --- submits from outside --------------------------------------------------------------------- */
 
 /* What a submitter that has a place in the arena spawns into (form=group). */
@@ -399,6 +416,7 @@ int main(int argc, char **argv)
                                           {"for-tiny", run_loop},
                                           {"for-medium", run_loop},
                                           {"triad", run_triad},
+                                          {"reduce", run_reduce},
                                           {"submit", run_submit},
                                           {"batch", peer_run_submit},
                                           {"wake", peer_run_wake},
