@@ -18,7 +18,8 @@
 struct np_region {
     char *data;
     size_t bytes;        /* of the mapping: whole pages */
-    size_t usable_bytes; /* the same, but for the end of a file */
+    size_t usable_bytes; /* the same, but for the end of a file, and a resize that could not be
+                            undone */
     size_t page_bytes;   /* the explicit huge page where it has those */
     np_memory_policy policy;
     np_hard_mode hard_mode;

@@ -69,6 +69,8 @@ static np_status grow(np_region *region, size_t bytes)
     npi_placing_end(&self);
     if (status != NP_OK) {
         (void)remap(region, old_bytes);
+        /* Should the kernel not even take pages back, they are mapped and not used. */
+        region->usable_bytes = old_bytes;
         region->enforcement = before;
     }
     return status;
