@@ -240,8 +240,8 @@ static void run(np_executor *executor, const struct way *way, size_t pages, size
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "all";
-    size_t mib = program_number(argc, argv, 2, "MIB", 1, 1u << 20, 32);
-    size_t rounds = program_number(argc, argv, 3, "ROUNDS", 1, 1000000, 20);
+    size_t mib = program_number(argc, argv, 2, "MIB", 1, 1u << 20, 16);
+    size_t rounds = program_number(argc, argv, 3, "ROUNDS", 1, 1000000, 10);
     bool all = strcmp(how, "all") == 0, known = all;
     for (size_t i = 0; i < WAYS; i++)
         known = known || strcmp(how, ways[i].name) == 0;
