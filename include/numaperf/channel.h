@@ -180,8 +180,9 @@ NP_API NP_MUST_USE np_status np_channel_receive_many_for(np_channel *channel, vo
  * The submit never waits for room in the executor's inbox (it goes beyond the bound, as a task's
  * own submits do), so the sender does not either. If it fails later on because the executor is shut
  * down, the argument goes to the executor's on_discard with NP_DISCARD_SHUTDOWN, on the thread that
- * made it ready. Without memory for it the continuation stays armed, the next send (receive, close)
- * tries again, and the diagnostic handler is told. The executor has to outlive what is armed.
+ * made it ready. Without memory for it the continuation stays armed and the diagnostic
+ * handler is told; the next send (receive, close) tries again, and so does a call that waits, every
+ * millisecond. The executor has to outlive what is armed.
  *
  * Never waits. On a channel with both promises arming asks the kernel for a fence, some
  * microseconds. What the sender did before is visible to the task. Errors: NP_ERR_INVALID_ARGUMENT

@@ -118,6 +118,7 @@ np_status np_channel_create(const np_channel_options *given, np_channel **out)
     npi_atomic_init(&channel->length, (size_t)0);
     npi_atomic_init(&channel->sender_count, options.senders);
     npi_atomic_init(&channel->closed, 0u);
+    npi_atomic_init(&channel->starved, 0u);
     npi_atomic_init(&channel->sent, (uint64_t)0);
     npi_atomic_init(&channel->received, (uint64_t)0);
     npi_atomic_init(&channel->full_waits, (uint64_t)0);

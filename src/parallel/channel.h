@@ -69,6 +69,7 @@ struct np_channel {
     np_atomic(size_t) length;         /* of the queue; not for a ring */
     np_atomic(uint32_t) sender_count; /* added and not removed */
     np_atomic(uint32_t) closed;       /* 1: nothing more can be sent; never goes back to 0 */
+    np_atomic(uint32_t) starved;      /* 1: a continuation waits for memory */
     np_atomic(uint64_t) sent;         /* not for a ring, like the next */
     np_atomic(uint64_t) received;
     np_atomic(uint64_t) full_waits;

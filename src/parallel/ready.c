@@ -89,7 +89,9 @@ void npi_ready_fire(np_channel *channel, npi_ready_list *list, size_t count, npi
         npi_ready *ready = list->first;
         np_status status = submit(ready);
         if (status == NP_ERR_NO_MEMORY) {
-            news->starved = status;
+            if (npi_load_relaxed(&channel->starved) == 0) /* told once, until it is over */
+                news->starved = status;
+            npi_store_relaxed(&channel->starved, 1u);
             return;
         }
         unlink_after(list, NULL, ready);
@@ -138,6 +140,26 @@ static bool is_ready(np_channel *channel, bool for_reading)
         return true;
     return for_reading ? channel->queue.length > 0
                        : channel->capacity == 0 || channel->queue.length < channel->capacity;
+}
+
+void npi_ready_retry(np_channel *channel)
+{
+    npi_ready_news news = {NULL, NP_OK};
+    npi_ready_list *lists[2] = {&channel->writable, &channel->readable};
+    bool starved = false;
+    npi_lock_acquire(&channel->lock);
+    /* Which of those that are armed had been readied is not known: all are. It is a hint. */
+    for (int reading = 0; reading < 2; reading++) {
+        if (lists[reading]->first == NULL || !is_ready(channel, reading != 0))
+            continue;
+        npi_ready_fire(channel, lists[reading], SIZE_MAX, &news);
+        starved = starved || lists[reading]->first != NULL;
+    }
+    npi_store_relaxed(&channel->starved, starved ? 1u : 0u);
+    if (channel->ring != NULL)
+        npi_ring_interest(channel);
+    npi_lock_release(&channel->lock);
+    npi_ready_report(&news);
 }
 
 /* Under the lock: a record for `what`, or NULL. */

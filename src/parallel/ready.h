@@ -7,6 +7,10 @@
  * no memory for simply stays where it is. The submit never waits and calls nobody's code; what must
  * be told to somebody (npi_ready_news) is told by npi_ready_report after the lock.
  *
+ * Nobody else would come to submit what starved if all who could are waiting in the channel
+ * themselves. So a call that waits while `starved` is set interrupts its wait from time to time and
+ * tries again (transfer.c).
+ *
  * A record that was used is kept in the channel for the next arming: after the first few, arming
  * allocates nothing.
  *
@@ -44,6 +48,8 @@ typedef struct npi_ready_news {
 /* Readies at most `count` of the list. */
 void npi_ready_fire(np_channel *channel, npi_ready_list *list, size_t count, npi_ready_news *news);
 void npi_ready_report(npi_ready_news *news);
+/* Tries again what had no memory. Takes the lock. */
+void npi_ready_retry(np_channel *channel);
 /* Frees all records, armed or kept. */
 void npi_ready_destroy(np_channel *channel);
 

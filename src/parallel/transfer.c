@@ -18,6 +18,10 @@
 #define SPINS 64u
 #endif
 
+/* How long a call waits before it tries again to submit a continuation for which there was no
+ * memory. */
+#define STARVED_NS UINT64_C(1000000)
+
 /* --- a queue and its lock ------------------------------------------------------------------- */
 
 static const unsigned char *next_in(npi_waiter *waiter, size_t item_size)
@@ -249,6 +253,24 @@ static np_status wait(npi_transfer *t, uint64_t deadline)
     return status == NP_ERR_WOULD_BLOCK ? sleep_until_served(t, deadline) : status;
 }
 
+/* The same, beside a continuation that has found no memory for its task: nobody else may be left to
+ * try again. The place in the line is lost by it. */
+static np_status wait_and_retry(npi_transfer *t, uint64_t deadline)
+{
+    for (;;) {
+        /* Relaxed: a hint; what this call itself did to it, it sees. */
+        bool starved = npi_load_relaxed(&t->channel->starved) != 0;
+        uint64_t until = starved ? npi_os_deadline(STARVED_NS) : deadline;
+        if (until > deadline)
+            until = deadline;
+        np_status status = wait(t, until);
+        if (status != NP_ERR_WOULD_BLOCK || until == deadline)
+            return status;
+        npi_waiter_again(&t->self); /* cancelled: the channel is still there */
+        npi_ready_retry(t->channel);
+    }
+}
+
 /* `not_now`: what to return when `timeout_ns` is over. */
 static np_status run(npi_transfer *t, uint64_t timeout_ns, np_status not_now)
 {
@@ -268,7 +290,7 @@ static np_status run(npi_transfer *t, uint64_t timeout_ns, np_status not_now)
     np_status blocking = np_blocking_begin();
     if (blocking != NP_OK)
         return blocking;
-    status = wait(t, deadline);
+    status = wait_and_retry(t, deadline);
     np_blocking_end();
     return outcome(t, status, not_now);
 }
