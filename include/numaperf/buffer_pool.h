@@ -58,9 +58,9 @@ NP_API void np_buffer_pool_destroy(np_buffer_pool *pool);
  * block to be released.
  *
  * On a worker, for its own node, this is a few loads and stores in the worker's cache, and once in
- * up to 32 calls a lock of the node. A bounded node is empty only when every block is in use: what
- * lies in the caches of workers, also sleeping ones, is found before the call gives up. (While
- * other threads acquire and release at the same time, a block that moves may be missed.)
+ * up to 32 calls a lock of the node. A bounded node is empty only when
+ * every block is in use: what lies in the caches of workers, also sleeping ones, is found before
+ * the call gives up. (A block that is being released at that moment may be missed.)
  *
  * What the releaser wrote is visible to the acquirer. Errors, *out is then NULL: NP_ERR_LIMIT (a
  * bounded node is empty), NP_ERR_NO_MEMORY, NP_ERR_HARD_MODE (it could not grow),

@@ -40,10 +40,10 @@ static NPI_COLD np_status fill(npi_buffer_cache *cache, npi_stock *stock)
         return NP_OK;
     }
     npi_lock_acquire(&stock->lock);
-    np_status status = npi_stock_take_locked(stock, stock->pool->batch, &cache->loaded);
+    np_status status = npi_stock_take_locked(stock, stock->pool->batch, true, &cache->loaded);
+    if (status == NP_OK) /* still under the lock: see raid */
+        npi_owner_add(&cache->held, cache->loaded.count);
     npi_lock_release(&stock->lock);
-    if (status == NP_OK)
-        npi_owner_add(&cache->held, cache->loaded.count); /* relaxed, as all counts here */
     return status;
 }
 
@@ -93,11 +93,11 @@ static void release_cached(npi_buffer_cache *cache, npi_stock *stock, npi_block 
 
 /* --- without a cache ---------------------------------------------------------------------- */
 
-static np_status acquire_stock(npi_stock *stock, npi_block **out)
+static np_status acquire_stock(npi_stock *stock, bool may_grow, npi_block **out)
 {
     npi_chain chain = {NULL, 0};
     npi_lock_acquire(&stock->lock);
-    np_status status = npi_stock_take_locked(stock, 1, &chain);
+    np_status status = npi_stock_take_locked(stock, 1, may_grow, &chain);
     if (status == NP_OK)
         npi_owner_add(&stock->taken, (uint64_t)1);
     npi_lock_release(&stock->lock);
@@ -105,46 +105,56 @@ static np_status acquire_stock(npi_stock *stock, npi_block **out)
     return status;
 }
 
-/* The stock is dry: what a cache holds comes back, one block of it for the caller, who holds
- * nothing. */
-static NPI_COLD npi_block *raid(npi_stock *stock)
+/* What a cache holds comes back, one block of it for the caller, who holds no cache and no stock.
+ * False: it was empty. */
+static bool raid_cache(npi_stock *stock, npi_buffer_cache *cache, npi_block **out)
 {
-    for (uint32_t i = 0; i < stock->cache_count; i++) {
-        npi_buffer_cache *cache = &stock->caches[i];
-        /* Relaxed: exact for whatever happened before, and more is not promised. It spares the
-         * owners of empty caches. */
-        if (npi_load_relaxed(&cache->held) == 0)
-            continue;
-        npi_bias_take(&cache->bias);
-        npi_chain loaded = cache->loaded, previous = cache->previous;
-        cache->loaded = cache->previous = (npi_chain){NULL, 0};
-        npi_store_relaxed(&cache->held, 0u);
-        npi_bias_give(&cache->bias);
-        npi_chain *from = loaded.head != NULL ? &loaded : &previous;
-        npi_block *block = from->head;
-        if (block == NULL)
-            continue;
-        from->head = npi_plain_get(&block->next);
-        from->count--;
-        npi_lock_acquire(&stock->lock);
-        npi_stock_put_locked(stock, loaded);
-        npi_stock_put_locked(stock, previous);
-        npi_owner_add(&stock->taken, (uint64_t)1);
-        npi_lock_release(&stock->lock);
-        return block;
-    }
-    return NULL;
+    /* Relaxed: exact for whatever happened before, and more is not promised. It spares the owners
+     * of empty caches. */
+    if (npi_load_relaxed(&cache->held) == 0)
+        return false;
+    npi_bias_take(&cache->bias);
+    npi_chain loaded = cache->loaded, previous = cache->previous;
+    cache->loaded = cache->previous = (npi_chain){NULL, 0};
+    npi_store_relaxed(&cache->held, 0u);
+    npi_bias_give(&cache->bias);
+    npi_chain *from = loaded.head != NULL ? &loaded : &previous;
+    npi_block *block = from->head;
+    if (block == NULL)
+        return false;
+    from->head = npi_plain_get(&block->next);
+    from->count--;
+    npi_lock_acquire(&stock->lock);
+    npi_stock_put_locked(stock, loaded);
+    npi_stock_put_locked(stock, previous);
+    npi_owner_add(&stock->taken, (uint64_t)1);
+    npi_lock_release(&stock->lock);
+    *out = block;
+    return true;
+}
+
+/*
+ * The stock is dry. One raid at a time, and each looks into the stock first: so no block is on its
+ * way from a cache to the stock, where nobody would see it, while another one looks. A block that
+ * the stock has given to a cache shows in `held`, which is raised under the stock's lock. What may
+ * be missed is only what is being released meanwhile.
+ */
+static NPI_COLD bool raid(npi_stock *stock, npi_block **out)
+{
+    npi_lock_acquire(&stock->raid_lock);
+    bool found = acquire_stock(stock, false, out) == NP_OK;
+    for (uint32_t i = 0; i < stock->cache_count && !found; i++)
+        found = raid_cache(stock, &stock->caches[i], out);
+    npi_lock_release(&stock->raid_lock);
+    return found;
 }
 
 static np_status acquire_of(npi_stock *stock, npi_block **out)
 {
     npi_buffer_cache *cache = own_cache(stock->pool, stock);
     np_status status = cache != NULL ? acquire_cached(cache, stock, out)
-                                     : acquire_stock(stock, out);
-    if (__builtin_expect(status == NP_OK, 1))
-        return NP_OK;
-    *out = raid(stock);
-    return *out != NULL ? NP_OK : status;
+                                     : acquire_stock(stock, true, out);
+    return __builtin_expect(status == NP_OK, 1) || raid(stock, out) ? NP_OK : status;
 }
 
 /* --- the calls ---------------------------------------------------------------------------- */

@@ -12,8 +12,8 @@
  * node's seats, whose locks are biased towards their workers (sync/bias.h). So a sleeping worker,
  * or an executor that is gone, keeps no block from anybody.
  *
- * Locks: a cache's before the stock's. Who holds a stock's lock takes no other but `grow_lock`; who
- * raids a cache holds nothing, least of all its own cache.
+ * Locks: a stock's raid_lock before a cache's, a cache's before the stock's, and that before
+ * `grow_lock`. Nobody holds two caches: who raids has left its own.
  */
 #ifndef NPI_PARALLEL_BUFFER_POOL_H
 #define NPI_PARALLEL_BUFFER_POOL_H
@@ -59,6 +59,7 @@ typedef struct npi_stock {
     char *fresh;      /* in the newest slab: never handed out, */
     char *fresh_end;  /* ... to here */
     npi_slab *slabs;
+    npi_lock raid_lock;        /* one raids its caches at a time */
     np_atomic(uint64_t) total; /* blocks in slabs */
     np_atomic(uint64_t) taken; /* blocks ever handed out by the stock itself */
 
@@ -109,9 +110,9 @@ np_status npi_stock_init(npi_stock *stock, const np_executor *executor);
 void npi_stock_free(npi_stock *stock);
 /* Makes a slab of so many blocks; by the stock's lock, or before others know it. */
 np_status npi_stock_grow_locked(npi_stock *stock, size_t blocks);
-/* Up to `want` blocks, at most a batch; growing the stock if it may. NP_ERR_LIMIT, without a
+/* Up to `want` blocks, at most a batch; growing a stock without a limit. NP_ERR_LIMIT, without a
  * detail: there is none, but caches may have some. */
-np_status npi_stock_take_locked(npi_stock *stock, uint32_t want, npi_chain *out);
+np_status npi_stock_take_locked(npi_stock *stock, uint32_t want, bool may_grow, npi_chain *out);
 /* A full chain, or any other, goes back. */
 void npi_stock_put_locked(npi_stock *stock, npi_chain chain);
 

@@ -178,7 +178,7 @@ static npi_block *pop_full(npi_stock *stock)
     return chain;
 }
 
-np_status npi_stock_take_locked(npi_stock *stock, uint32_t want, npi_chain *out)
+np_status npi_stock_take_locked(npi_stock *stock, uint32_t want, bool may_grow, npi_chain *out)
 {
     const np_buffer_pool *pool = stock->pool;
     if (want == pool->batch && stock->full != NULL) {
@@ -192,7 +192,7 @@ np_status npi_stock_take_locked(npi_stock *stock, uint32_t want, npi_chain *out)
     if (stock->loose == NULL) {
         np_status status = NP_OK;
         if (stock->fresh == stock->fresh_end)
-            status = pool->options.blocks_per_node != 0
+            status = pool->options.blocks_per_node != 0 || !may_grow
                          ? NP_ERR_LIMIT
                          : npi_stock_grow_locked(stock, pool->growth);
         if (status == NP_OK)
@@ -231,6 +231,7 @@ np_status npi_stock_init(npi_stock *stock, const np_executor *executor)
     const npi_node *node = executor->nodes[stock->index];
     npi_returns_init(&stock->returns);
     npi_lock_init(&stock->lock);
+    npi_lock_init(&stock->raid_lock);
     npi_atomic_init(&stock->total, (uint64_t)0);
     npi_atomic_init(&stock->taken, (uint64_t)0);
     uint32_t seats = node->regular + node->spares + node->guests;

@@ -197,6 +197,64 @@ static void test_raid_of_busy_workers(void **state)
     np_buffer_pool_destroy(pool);
 }
 
+/* Blocks lie in caches and the stock; several threads want exactly as many as there are, at once:
+ * none is told that there is none, though others carry blocks about meanwhile. */
+enum { TAKERS = 4 };
+
+typedef struct taker {
+    pool_gate *gate;
+    lot lot;
+    uint32_t want;
+} taker;
+
+static void take_wanted(void *argument)
+{
+    taker *t = argument;
+    pool_gate_pass(t->gate);
+    for (t->lot.count = 0; t->lot.count < t->want; t->lot.count++) {
+        t->lot.status = np_buffer_acquire_on(t->lot.pool, 0, &t->lot.block[t->lot.count]);
+        if (t->lot.status != NP_OK)
+            break;
+    }
+}
+
+static void test_takers_at_once(void **state)
+{
+    (void)state;
+    enum { EACH = 16, ROUNDS = 100 };
+    np_executor *executor = pool_create(ONE_BY_FOUR, NULL);
+    np_buffer_pool *pool = MAKE(executor, .block_bytes = 64, .blocks_per_node = TAKERS * EACH);
+    static taker takers[TAKERS];
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pool_gate gate = {0};
+        npi_os_thread threads[TAKERS];
+        held h[4];
+        for (unsigned i = 0; i < 4; i++) { /* each worker has some in its cache */
+            h[i] = (held){.gate = &gate, .pool = pool};
+            assert_int_equal(np_submit(executor, cache_one, &h[i]), NP_OK);
+        }
+        pool_gate_await(&gate, 4);
+        pool_gate_open(&gate);
+        assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
+        pool_gate start = {0};
+        for (unsigned i = 0; i < TAKERS; i++) {
+            takers[i] = (taker){.gate = &start, .lot = {.pool = pool}, .want = EACH};
+            assert_int_equal(npi_os_thread_start(&threads[i], 0, take_wanted, &takers[i]), 0);
+        }
+        pool_gate_await(&start, TAKERS);
+        pool_gate_open(&start);
+        for (unsigned i = 0; i < TAKERS; i++)
+            assert_int_equal(npi_os_thread_join(&threads[i]), 0);
+        for (unsigned i = 0; i < TAKERS; i++) {
+            assert_int_equal(takers[i].lot.status, NP_OK);
+            for (uint32_t k = 0; k < takers[i].lot.count; k++)
+                assert_int_equal(np_buffer_release(pool, takers[i].lot.block[k]), NP_OK);
+        }
+    }
+    np_buffer_pool_destroy(pool);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
 static void test_grows(void **state)
 {
     (void)state;
@@ -405,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_each_once),
         cmocka_unit_test(test_nothing_stranded),
         cmocka_unit_test(test_raid_of_busy_workers),
+        cmocka_unit_test(test_takers_at_once),
         cmocka_unit_test(test_grows),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_foreign_and_free),
