@@ -93,7 +93,8 @@ NP_API const char *np_discard_reason_name(np_discard_reason reason);
 /*
  * Receives each task that was accepted and will not run. `argument` is what the task would have
  * got (a copied argument is valid during the call). Called on a worker, or on the thread that calls
- * a timed shutdown.
+ * a timed shutdown. The same for a continuation of a channel that came too late (channel.h), on the
+ * thread that made it ready.
  */
 typedef void (*np_discard_fn)(void *context, np_task_fn fn, void *argument,
                               np_discard_reason reason);

@@ -125,7 +125,7 @@ void npi_ready_report(npi_ready_news *news)
         }
     }
     free_all(news->refused);
-    news->refused = NULL;
+    *news = (npi_ready_news){NULL, NP_OK};
 }
 
 /* --- arming --------------------------------------------------------------------------------- */

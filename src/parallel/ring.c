@@ -156,6 +156,13 @@ static __attribute__((noinline, cold)) void tell(np_channel *channel, bool reada
         npi_waiter_finish(waiter, NP_OK);
 }
 
+/* Outside everything: what is told may be code of the user's, which may close the channel. */
+static inline void report(npi_transfer *t)
+{
+    if (__builtin_expect(t->news.refused != NULL || t->news.starved != NP_OK, 0))
+        npi_ready_report(&t->news);
+}
+
 np_status npi_ring_send(np_channel *channel, npi_transfer *t)
 {
     npi_ring *ring = channel->ring;
@@ -191,6 +198,7 @@ np_status npi_ring_send(np_channel *channel, npi_transfer *t)
     }
     /* Release: pairs with the acquire in await_send. The last access to the channel. */
     npi_store_release(&ring->busy, 0u);
+    report(t);
     return status;
 }
 
@@ -248,12 +256,13 @@ np_status npi_ring_receive(np_channel *channel, npi_transfer *t)
     npi_ring *ring = channel->ring;
     NPI_CHECK(npi_load_relaxed(&ring->taking) == 0);
     npi_store_relaxed(&ring->taking, 1u);
-    np_status status = take(channel, t);
-    npi_store_relaxed(&ring->taking, 0u);
-    return status;
-#else
-    return take(channel, t);
 #endif
+    np_status status = take(channel, t);
+#if NPI_ASSERT_LEVEL >= 2
+    npi_store_relaxed(&ring->taking, 0u);
+#endif
+    report(t);
+    return status;
 }
 
 /* --- waiting -------------------------------------------------------------------------------- */

@@ -142,7 +142,6 @@ static void hand_out(npi_transfer *t)
     npi_ready_report(&t->news);
     t->served = NULL;
     t->segments = NULL;
-    t->news.starved = NP_OK;
 }
 
 /* Tries once; if that would have to wait and `wait` is true, the transfer is among the waiters
@@ -179,11 +178,7 @@ static np_status attempt(npi_transfer *t)
 {
     if (t->channel->ring == NULL)
         return attempt_locked(t, false);
-    np_status status = t->self.in != NULL ? npi_ring_send(t->channel, t)
-                                          : npi_ring_receive(t->channel, t);
-    if (__builtin_expect(t->news.refused != NULL || t->news.starved != NP_OK, 0))
-        hand_out(t);
-    return status;
+    return t->self.in != NULL ? npi_ring_send(t->channel, t) : npi_ring_receive(t->channel, t);
 }
 
 /* Looks, at most *budget times in all, whether another attempt may succeed. */
@@ -243,13 +238,9 @@ static np_status outcome(const npi_transfer *t, np_status status, np_status not_
 /* Waits; `status` was NP_ERR_WOULD_BLOCK. */
 static np_status wait(npi_transfer *t, uint64_t deadline)
 {
-    np_status status;
-    if (t->channel->ring != NULL) {
-        status = npi_ring_wait(t->channel, t, deadline);
-        hand_out(t);
-        return status;
-    }
-    status = attempt_locked(t, true);
+    if (t->channel->ring != NULL)
+        return npi_ring_wait(t->channel, t, deadline);
+    np_status status = attempt_locked(t, true);
     return status == NP_ERR_WOULD_BLOCK ? sleep_until_served(t, deadline) : status;
 }
 
