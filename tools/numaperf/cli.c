@@ -16,7 +16,8 @@
 #define WITHOUT_TERMINAL 80u
 
 /* What was printed so far comes first, so that both streams on one terminal read in order. */
-static void begin_message(const char *format, va_list arguments)
+static __attribute__((format(printf, 1, 0))) void begin_message(const char *format,
+                                                                va_list arguments)
 {
     (void)fflush(stdout);
     (void)fputs("numaperf: ", stderr);
