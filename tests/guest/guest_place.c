@@ -16,7 +16,7 @@
 
 #include "guest_check.h"
 
-enum { PAGE = 4096, PAGES = 480, PART = 16, GRAIN = 4, BLOCK = 8, ROUNDS = 10 };
+enum { PAGE = 4096, PAGES = 480, PART = 16, GRAIN = 4, BLOCK = 8, ROUNDS = 4 };
 
 static const struct guest_shape *shape;
 static np_topology *topology;
