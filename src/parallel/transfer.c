@@ -126,8 +126,11 @@ static np_status receive_locked(np_channel *channel, npi_transfer *t)
     size_t items = npi_item_queue_take_many(queue, t->self.out, t->self.count, &t->segments);
     advance(&t->self, items);
     npi_channel_tally(&channel->received, items);
-    if (channel->capacity != 0)
-        npi_ready_fire(channel, &channel->writable, serve_senders(channel, t, items), &t->news);
+    if (channel->capacity != 0) {
+        size_t left = serve_senders(channel, t, items);
+        npi_ready_fire(channel, &channel->readable, items - left, &t->news);
+        npi_ready_fire(channel, &channel->writable, left, &t->news);
+    }
     return NP_OK;
 }
 

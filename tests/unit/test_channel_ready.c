@@ -6,6 +6,7 @@
  * though they run beside the sender; an inbox that is full and executors that are shut down.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,6 +116,38 @@ static void test_readable(void **state)
         expect_ran(executor, 6);
         assert_ok(np_channel_when_readable(channel, executor, 1, note, NULL));
         expect_ran(executor, 7);
+        np_channel_destroy(channel);
+    }
+    assert_ok(np_executor_destroy(executor));
+}
+
+/* An item that had to wait outside for room readies one like any other, when it comes in. */
+static void *send_one(void *argument)
+{
+    assert_ok(np_channel_send(argument, &item));
+    return NULL;
+}
+
+static void test_readable_by_a_sender_that_waited(void **state)
+{
+    (void)state;
+    np_executor *executor = new_executor("numa:1 core:1 pu:1", 0);
+    for (int ring = 0; ring < 2; ring++) {
+        npi_store_relaxed(&ran, 0u);
+        np_channel *channel = make(ring, 1);
+        for (int i = 0; i < 2; i++)
+            assert_ok(np_channel_when_readable(channel, executor, 0, note, NULL));
+        assert_ok(np_channel_send(channel, &item));
+        pthread_t sender;
+        assert_int_equal(pthread_create(&sender, NULL, send_one, channel), 0);
+        for (size_t senders = 0, receivers; senders == 0; sched_yield())
+            npi_channel_waiting(channel, &senders, &receivers);
+        expect_ran(executor, 1);
+        assert_ok(np_channel_receive(channel, &out));
+        assert_int_equal(pthread_join(sender, NULL), 0);
+        assert_int_equal(readied(channel), 2);
+        expect_ran(executor, 2);
+        assert_ok(np_channel_try_receive(channel, &out));
         np_channel_destroy(channel);
     }
     assert_ok(np_executor_destroy(executor));
@@ -426,6 +459,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_readable, nothing_left),
+        cmocka_unit_test_teardown(test_readable_by_a_sender_that_waited, nothing_left),
         cmocka_unit_test_teardown(test_writable, nothing_left),
         cmocka_unit_test_teardown(test_forgotten, nothing_left),
         cmocka_unit_test_teardown(test_eventfd, nothing_left),
