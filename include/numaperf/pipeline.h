@@ -146,7 +146,7 @@ NP_API NP_MUST_USE np_status np_pipeline_run(np_pipeline *pipeline);
 
 /* Calls fn once when the pipeline has ended, instead of a wait; as np_group_notify(). What it
  * learns with np_pipeline_outcome(); it may not destroy the pipeline, but tell somebody who does.
- */
+ * One that is destroyed without having been started never ends, and fn is not called. */
 NP_API NP_MUST_USE np_status np_pipeline_notify(np_pipeline *pipeline, np_task_fn fn,
                                                 void *argument);
 

@@ -96,6 +96,16 @@ uint64_t npi_group_last_look(np_group *group)
     return pending;
 }
 
+void npi_group_free_notices(np_group *group)
+{
+    for (group_notice *notice = group->notices; notice != NULL;) {
+        group_notice *next = notice->next;
+        npi_free(notice, sizeof *notice);
+        notice = next;
+    }
+    group->notices = NULL;
+}
+
 np_status np_group_destroy(np_group *group)
 {
     if (group == NULL)
@@ -104,11 +114,7 @@ np_status np_group_destroy(np_group *group)
     if (pending != 0)
         return npi_fail(NP_ERR_BUSY, "np_group_destroy: %llu tasks of the group have not ended",
                         (unsigned long long)pending);
-    for (group_notice *notice = group->notices; notice != NULL;) {
-        group_notice *next = notice->next;
-        npi_free(notice, sizeof *notice);
-        notice = next;
-    }
+    npi_group_free_notices(group);
     npi_free(group, sizeof *group);
     return NP_OK;
 }

@@ -32,6 +32,8 @@ void npi_group_init(np_group *group, bool isolated);
 /* Tasks not ended; 0 for a group from before a fork. Zero, and nobody submits any more: no task
  * will touch the group again. */
 uint64_t npi_group_last_look(np_group *group);
+/* At the end of a group that nobody waits for: notices that will not be called any more. */
+void npi_group_free_notices(np_group *group);
 /* Submitter, before the task is findable. False: the group is cancelled, nothing was counted. */
 bool npi_group_begin(np_group *group, uint64_t tasks);
 /* A task of the group has ended, in whatever way. The group may be gone when it returns. */

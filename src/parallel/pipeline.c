@@ -66,6 +66,7 @@ static void free_pipeline(np_pipeline *pipeline)
         npi_free_array(pipeline->slots, pipeline->in_flight, pipeline->slot_bytes);
     free_ready(pipeline->ready_first);
     free_ready(pipeline->ready_unused);
+    npi_group_free_notices(&pipeline->group); /* it was never started, or this is a forked child */
     npi_free(pipeline, sizeof *pipeline);
 }
 

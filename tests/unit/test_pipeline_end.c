@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/hook.h"
 #include "pipeline_help.h"
 
 static void make_stages(np_stage *stages)
@@ -271,6 +272,49 @@ static void test_notify(void **state)
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
 
+/* Bytes held by the library's allocations. */
+static np_atomic(uint64_t) held;
+
+static int refuse_nothing(npi_call call, uintptr_t first, uintptr_t second)
+{
+    (void)call;
+    (void)first;
+    (void)second;
+    return 0;
+}
+
+static void count_held(npi_call call, uintptr_t first, uintptr_t second, int error)
+{
+    (void)first;
+    if (call == NPI_CALL_ALLOCATE && error == 0)
+        npi_fetch_add_relaxed(&held, (uint64_t)second);
+    else if (call == NPI_CALL_RELEASE)
+        npi_fetch_add_relaxed(&held, 0 - (uint64_t)second);
+}
+
+/* Without a start there is no end to be told of, and nothing of the notice stays behind. */
+static void test_notify_of_none(void **state)
+{
+    (void)state;
+    static const npi_hook hook = {refuse_nothing, count_held};
+    np_executor *executor = pool_create(ONE_BY_TWO, NULL);
+    np_stage stages[4];
+    np_pipeline_options options = {.source = stage_source};
+    np_atomic(uint32_t) told;
+    npi_atomic_init(&told, 0u);
+    make_stages(stages);
+    ledger_begin(5);
+    npi_hook_set(&hook);
+    np_pipeline *pipeline = pipeline_make(executor, &options, stages, 4);
+    assert_int_equal(np_pipeline_notify(pipeline, notified, &told), NP_OK);
+    assert_int_not_equal(npi_load_relaxed(&held), 0);
+    assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
+    npi_hook_set(NULL);
+    assert_int_equal(npi_load_relaxed(&held), 0);
+    assert_int_equal(npi_load_relaxed(&told), 0);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
 /* --- the executor ends ------------------------------------------------------------------------ */
 
 static void test_plain_shutdown_waits(void **state)
@@ -489,19 +533,13 @@ static void test_forked_handle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_failing_source),
-        cmocka_unit_test(test_no_such_node),
-        cmocka_unit_test(test_group_of_a_stage),
-        cmocka_unit_test(test_cancel_inside),
-        cmocka_unit_test(test_cancel_outside),
-        cmocka_unit_test(test_never_started),
-        cmocka_unit_test(test_notify),
-        cmocka_unit_test(test_plain_shutdown_waits),
-        cmocka_unit_test(test_timed_shutdown),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_fork_inside),
-        cmocka_unit_test(test_forked_handle),
+        cmocka_unit_test(test_errors),         cmocka_unit_test(test_failing_source),
+        cmocka_unit_test(test_no_such_node),   cmocka_unit_test(test_group_of_a_stage),
+        cmocka_unit_test(test_cancel_inside),  cmocka_unit_test(test_cancel_outside),
+        cmocka_unit_test(test_never_started),  cmocka_unit_test(test_notify),
+        cmocka_unit_test(test_notify_of_none), cmocka_unit_test(test_plain_shutdown_waits),
+        cmocka_unit_test(test_timed_shutdown), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_fork_inside),    cmocka_unit_test(test_forked_handle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
