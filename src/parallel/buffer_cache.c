@@ -223,7 +223,9 @@ np_status np_buffer_release(np_buffer_pool *pool, void *memory)
         return npi_fail(NP_ERR_INVALID_ARGUMENT,
                         "np_buffer_release: %p is not a block of this pool", memory);
     npi_block *block = memory;
-    if (npi_plain_get(&block->key) == npi_buffer_key(pool, block))
+    /* Relaxed: an acquired block is older. Those that were never handed out bear no key. */
+    if ((char *)memory >= npi_load_relaxed(&slab->carved) ||
+        npi_plain_get(&block->key) == npi_buffer_key(pool, block))
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_buffer_release: %p is free already", memory);
     npi_plain_set(&block->key, npi_buffer_key(pool, block));
     npi_buffer_cache *cache = own_cache(pool, slab->stock);

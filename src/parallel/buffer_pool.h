@@ -44,6 +44,8 @@ typedef struct npi_slab {
     char *end;
     struct npi_stock *stock;
     np_region *region;
+    np_atomic(char *) carved;      /* blocks from here on were never handed out; written by the
+                                      stock's lock */
     struct npi_slab *next;         /* by the stock's lock */
     struct npi_slab *next_entered; /* by grow_lock */
 } npi_slab;

@@ -139,6 +139,7 @@ np_status npi_stock_grow_locked(npi_stock *stock, size_t blocks)
     slab->stock = stock;
     slab->begin = np_region_data(slab->region);
     slab->end = slab->begin + blocks * pool->stride;
+    npi_atomic_init(&slab->carved, slab->begin);
     status = enter_slab(pool, slab);
     if (status != NP_OK) {
         np_region_destroy(slab->region);
@@ -167,6 +168,9 @@ static npi_chain carve(npi_stock *stock, uint32_t want)
         chain.head = block;
         chain.count++;
     }
+    /* Relaxed: whoever has one of these blocks has it from here. The newest slab is the fresh one.
+     */
+    npi_store_relaxed(&stock->slabs->carved, stock->fresh);
     return chain;
 }
 

@@ -357,6 +357,27 @@ static void test_foreign_and_free(void **state)
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
 
+/* Free is also what nobody has had yet: between the blocks that were handed out and the end. */
+static void test_release_of_a_new_block(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 1000 };
+    np_executor *executor = pool_create(ONE_BY_TWO, NULL);
+    np_buffer_pool *pool = MAKE(executor, .block_bytes = 64, .blocks_per_node = BLOCKS);
+    char *block = NULL;
+    assert_int_equal(np_buffer_acquire(pool, (void **)&block), NP_OK);
+    for (size_t i = 1; i < BLOCKS; i++)
+        unit_expect_failure(np_buffer_release(pool, block + 64 * i), NP_ERR_INVALID_ARGUMENT,
+                            "free already");
+    assert_int_equal(counts_of(pool, 0).in_use, 1);
+    size_t count = 1;
+    for (void *next; np_buffer_acquire(pool, &next) == NP_OK; count++)
+        assert_ptr_not_equal(next, block);
+    assert_int_equal(count, BLOCKS);
+    np_buffer_pool_destroy(pool);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -467,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_grows),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_foreign_and_free),
+        cmocka_unit_test(test_release_of_a_new_block),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_misuse),
     };
