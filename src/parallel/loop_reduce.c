@@ -90,7 +90,9 @@ void npi_stretches_reduce(void *context, size_t first, size_t last)
 
 size_t npi_stretch_grain(size_t count, size_t grain)
 {
-    return grain != 0 ? grain : count / STRETCHES_MOST + (count % STRETCHES_MOST != 0);
+    if (grain == 0)
+        grain = count / STRETCHES_MOST + (count % STRETCHES_MOST != 0);
+    return grain < count ? grain : count; /* a stretch says how much data it stands for */
 }
 
 np_status npi_stretches_make(npi_stretches *all, const np_reduction *reduction, size_t begin,

@@ -321,6 +321,38 @@ static void test_reductions_in_order(void **state)
     }
 }
 
+static uint64_t data_bytes(const np_executor *executor)
+{
+    np_stats *stats = NULL;
+    assert_int_equal(np_stats_snapshot(executor, &stats), NP_OK);
+    uint64_t bytes = np_stats_data(stats, NP_NODE_ID_NONE, NP_NODE_ID_NONE, NP_NODE_ID_NONE).bytes;
+    np_stats_destroy(stats);
+    return bytes;
+}
+
+/* A grain beyond the array is all of it: a deterministic reduction counts no data there is not. */
+static void test_grain_beyond_the_data(void **state)
+{
+    (void)state;
+    static const size_t grains[] = {1, ELEMENTS, ELEMENTS + 1, SIZE_MAX / 8, SIZE_MAX};
+    np_executor *executor = pool_create(TWO_BY_TWO, NULL);
+    np_array *array = make_array(executor, NP_DISTRIBUTION_BLOCK, 8);
+    for (size_t i = 0; i < sizeof grains / sizeof grains[0]; i++) {
+        uint64_t before = data_bytes(executor);
+        chain c;
+        assert_int_equal(
+            np_parallel_reduce_array(executor, array, NP_LOOP_OPTIONS(.grain = grains[i]),
+                                     NP_REDUCTION(.bytes = sizeof c, .body = add_links,
+                                                  .combine = join_chains, .deterministic = true),
+                                     &c),
+            NP_OK);
+        assert_int_equal(c.count, ELEMENTS);
+        assert_int_equal(data_bytes(executor) - before, ELEMENTS * 8);
+    }
+    np_array_destroy(array);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
 /* --- help with a slice of many stretches ---------------------------------------------------------
  */
 
@@ -548,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_each_takes_its_own_first),
         cmocka_unit_test(test_nodes_without_workers),
         cmocka_unit_test(test_reductions_in_order),
+        cmocka_unit_test(test_grain_beyond_the_data),
         cmocka_unit_test(test_help_with_stretches_is_counted),
         cmocka_unit_test(test_help_has_its_reason),
         cmocka_unit_test(test_regions),
