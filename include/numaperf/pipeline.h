@@ -91,6 +91,8 @@ typedef struct np_pipeline_options {
     np_node_id source_node; /* counts only if source_at_node */
     bool source_at_node;    /* false: anywhere */
     np_task_affinity source_affinity;
+    uint32_t source_batch; /* items that it is asked for before they are handed on; 0: 16. 1 for a
+                              source that may wait, for what it gave before waits with it */
 
     np_item_destroy_fn destroy_item; /* may be NULL */
     void *destroy_context;

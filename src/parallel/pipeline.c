@@ -197,6 +197,7 @@ static np_status make_stages(np_pipeline *pipeline, const np_pipeline_options *o
 {
     np_stage source = {.name = "source", .kind = NP_STAGE_SERIAL};
     source.affinity = options->source_affinity;
+    source.batch = options->source_batch;
     if (options->source_at_node) {
         source.nodes = &options->source_node;
         source.node_count = 1;

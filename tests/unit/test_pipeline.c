@@ -4,6 +4,8 @@
  * works on one worker, in a task, and in a stage of another one. Method: items and a ledger that
  * know what was done to them (pipeline_help.h); all kinds in all orders, on several machines.
  */
+#include <sched.h>
+
 #include "pipeline_help.h"
 
 static const char *const machines[] = {ONE_BY_ONE, ONE_BY_FOUR, TWO_BY_TWO, FOUR_NODES};
@@ -340,6 +342,34 @@ static void run_inner(void *argument)
     assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
 }
 
+/* A source that asks for the fate of each item before it gives the next one. */
+static np_status source_waits(void *context, void *memory)
+{
+    while (npi_load_acquire(&the.finished) < the.next)
+        sched_yield();
+    return stage_source(context, memory);
+}
+
+static void test_a_source_that_waits(void **state)
+{
+    (void)state;
+    np_stage stages[] = {stage_of(NP_STAGE_ORDERED, 0, stage_pass),
+                         stage_of(NP_STAGE_PARALLEL, 1, stage_pass),
+                         stage_of(NP_STAGE_SERIAL, 2, stage_sink)};
+    for (size_t m = 0; m < sizeof machines / sizeof *machines; m++) {
+        np_executor *executor = pool_create(machines[m], NULL);
+        np_pipeline_options options = {.source = source_waits, .source_batch = 1};
+        if (np_executor_worker_count(executor) > 1) {
+            ledger_begin(200);
+            np_pipeline *pipeline = pipeline_make(executor, &options, stages, 3);
+            assert_int_equal(np_pipeline_run(pipeline), NP_OK);
+            ledger_check(pipeline);
+            assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
+        }
+        assert_int_equal(np_executor_destroy(executor), NP_OK);
+    }
+}
+
 static np_status outer_stage(void *context, void *memory)
 {
     run_inner(context);
@@ -397,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_a_long_item),
         cmocka_unit_test(test_others_get_their_turn),
         cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_a_source_that_waits),
         cmocka_unit_test(test_inside),
         cmocka_unit_test(test_waiting_for_oneself_is_refused),
     };
