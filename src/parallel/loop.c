@@ -56,8 +56,8 @@ static inline __attribute__((always_inline)) np_status take_options(npi_loop_cal
 
 static void run_here(void *argument)
 {
-    const npi_loop_call *c = argument;
-    npi_loop_run(npi_worker_self(), &c->loop, c->begin, c->end, c->value);
+    npi_loop_call *c = argument;
+    c->lost = !npi_loop_run(npi_worker_self(), &c->loop, c->begin, c->end, c->value);
 }
 
 /* In the frame that the call's options ask for. */
@@ -197,6 +197,12 @@ static np_status run_as_tasks(npi_loop_call *c)
     return npi_loop_tasks_end(&group, submitted);
 }
 
+static __attribute__((noinline, cold)) np_status lost(void)
+{
+    return npi_fail(NP_ERR_FORKED, "the process was forked in a loop: what other workers had taken "
+                                   "of it is not run in the child");
+}
+
 static inline __attribute__((always_inline)) np_status perform(npi_loop_call *c)
 {
     npi_worker *worker = npi_worker_of(c->executor);
@@ -207,11 +213,11 @@ static inline __attribute__((always_inline)) np_status perform(npi_loop_call *c)
     if (worker == NULL || c->schedule != NP_SCHEDULE_ADAPTIVE ||
         (c->node != NULL && c->node != worker->node))
         return run_as_tasks(c);
-    if (c->loop.group != NULL || (c->node != NULL && !worker->frame->strict))
+    if (c->loop.group != NULL || (c->node != NULL && !worker->frame->strict)) {
         npi_loop_framed(worker, c, run_here, c);
-    else
-        npi_loop_run(worker, &c->loop, c->begin, c->end, c->value);
-    return NP_OK;
+        return c->lost ? lost() : NP_OK;
+    }
+    return npi_loop_run(worker, &c->loop, c->begin, c->end, c->value) ? NP_OK : lost();
 }
 
 np_status npi_loop_perform(npi_loop_call *c)

@@ -53,8 +53,9 @@ static inline void npi_loop_body(const npi_loop *loop, size_t begin, size_t end,
 }
 
 /* On a worker, inside a task: all of begin .. end - 1, here and wherever a part of it is taken. A
- * reduction's is added to `value`. */
-void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t end, void *value);
+ * reduction's is added to `value`. False: the body has forked, this is the child, and what others
+ * had taken was not run in it. */
+bool npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t end, void *value);
 
 /* --- a call, checked ------------------------------------------------------------------------ */
 
@@ -65,6 +66,7 @@ typedef struct npi_loop_call {
     npi_node *node; /* NULL: all */
     np_schedule schedule;
     void *value; /* a reduction's; with the adaptive schedule only */
+    bool lost;   /* npi_loop_run said so */
 } npi_loop_call;
 
 /* `name`: of the public function. */

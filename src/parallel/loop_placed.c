@@ -59,7 +59,9 @@ static void run_stretch(const slice_run *run, size_t number)
                             .left_because = run->left_because};
     npi_loop loop = job->call->loop;
     loop.place = &place;
-    npi_loop_run(npi_worker_self(), &loop, stretch->begin, stretch->end, begin_value(job, number));
+    /* In a forked child the wait for the tasks says so. */
+    (void)npi_loop_run(npi_worker_self(), &loop, stretch->begin, stretch->end,
+                       begin_value(job, number));
 }
 
 static void run_stretches(void *context, size_t first, size_t last)
@@ -113,7 +115,7 @@ static void run_slice(void *argument)
         loop.context = run;
         loop.grain = 0;
         loop.reduction = NULL;
-        npi_loop_run(run->worker, &loop, 0, run->slice->count, NULL);
+        (void)npi_loop_run(run->worker, &loop, 0, run->slice->count, NULL);
     }
 }
 

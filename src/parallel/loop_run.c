@@ -183,7 +183,8 @@ static void add_value(run *r, part *p)
     const np_reduction *reduction = r->loop->reduction;
     if (p->skipped)
         work(r, p->begin, p->end);
-    if (p->value == NULL)
+    /* In a forked child it may be half written. */
+    if (p->value == NULL || npi_worker_is_orphan(r->worker))
         return;
     reduction->combine(r->loop->context, r->reduce.value, p->value);
     if (p->value != p->room)
@@ -340,7 +341,7 @@ static void work(run *r, size_t at, size_t end)
     }
 }
 
-void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t end, void *value)
+bool npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t end, void *value)
 {
     npi_loop_memory *memory = &worker->loops;
     uint64_t key = npi_loop_key(loop, end - begin);
@@ -355,8 +356,11 @@ void npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t
     work(&r, begin, end);
     if (__builtin_expect(loop->place != NULL, 0))
         count_placed(&r, 1, false);
+    if (__builtin_expect(r.shared && npi_worker_is_orphan(worker), 0))
+        return false;
     if (r.done == 0 || loop->grain != 0)
-        return;
+        return true;
     npi_loop_remember(memory, key, known, (float)(r.now - r.begun + 1) / (float)r.done);
     npi_loop_ended(memory, r.begun, r.shared ? npi_os_ticks() : r.now, r.helped);
+    return true;
 }
