@@ -208,7 +208,9 @@ NP_API NP_MUST_USE np_status np_channel_notify_writable(np_channel *channel, int
  * Takes back what is armed with this function and argument (fn NULL: everything, eventfds too), for
  * reading and for writing; *forgotten, unless `forgotten` is NULL, is how many. The others have
  * been submitted when it returns, or never were. Before the executor is destroyed, or the eventfd
- * closed.
+ * closed. What an executor that is shut down has refused may then still be on its way to its
+ * on_discard, in the call that made it ready: forget before the shutdown, or destroy the executor
+ * after that call has returned.
  */
 NP_API np_status np_channel_forget(np_channel *channel, np_task_fn fn, void *argument,
                                    size_t *forgotten);

@@ -9,7 +9,8 @@
  * Where no page is present, or the kernel does not say, the task goes near the caller, as with
  * np_submit().
  *
- * On a virtual topology only regions are known: the kernel's nodes are not that machine's.
+ * On a virtual topology only regions and partitioned arrays are known: the kernel's nodes are not
+ * that machine's.
  *
  * Any thread, at any time, also from tasks.
  */
