@@ -22,7 +22,7 @@ enum { PLACED = 64 * 4096 };
 static np_executor *executor;
 static np_node_id node;
 static np_group *group;
-static np_region *placed; /* PLACED bytes on `node` */
+static np_region *placed; /* PLACED bytes, on `node` if it has memory */
 static np_atomic(uint64_t) ran;
 static uint64_t last; /* whoever runs as this number stays; 0: nobody */
 static np_atomic(uint32_t) entered, open, ended;
@@ -161,6 +161,19 @@ static int occupy_worker(bool trap)
     return CHILD_PASSED;
 }
 
+/* The node itself, or if it has no memory the first that has some. */
+static np_node_id with_memory(const np_topology *topology, np_node_id wanted)
+{
+    np_node_info info;
+    if (np_topology_node_info(topology, wanted, &info) == NP_OK && info.memory_bytes != 0)
+        return wanted;
+    for (np_node_index i = 0; i < np_topology_node_count(topology); i++)
+        if (np_topology_node_info(topology, np_topology_node_id(topology, i), &info) == NP_OK &&
+            info.memory_bytes != 0 && info.memory_allowed)
+            return info.id;
+    return wanted;
+}
+
 /* One worker; queues, lanes and thread-local state are as after long use: the high-water mark of
  * the queues is above what comes. */
 static int prepare(void)
@@ -177,7 +190,8 @@ static int prepare(void)
     options.node_count = 1;
     options.workers_per_node = 1;
     CHILD_CHECK(np_executor_create(topology, &options, &executor) == NP_OK);
-    CHILD_CHECK(np_region_create_on_node(topology, PLACED, nodes[0], &placed) == NP_OK);
+    CHILD_CHECK(np_region_create_on_node(topology, PLACED, with_memory(topology, nodes[0]),
+                                         &placed) == NP_OK);
     np_topology_destroy(topology);
     node = nodes[0];
     CHILD_CHECK(np_group_create(NULL, &group) == NP_OK);
