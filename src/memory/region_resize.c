@@ -46,7 +46,7 @@ static int remap_locked(np_region *region, size_t bytes)
 static np_status grow(np_region *region, size_t bytes)
 {
     const np_enforcement before = region->enforcement;
-    const size_t old_bytes = region->bytes;
+    const size_t old_bytes = region->usable_bytes;
     region->enforcement = (np_enforcement){NP_ENFORCEMENT_STRICT, NP_REASON_NONE, 0};
     npi_placing self;
     np_status status = npi_placing_begin(&self, region, region->hard_mode);
@@ -91,7 +91,8 @@ static np_status grow_by_copying(np_region *region, size_t bytes)
 
 static np_status change_size(np_region *region, size_t bytes)
 {
-    if (bytes < region->bytes) {
+    /* More may be mapped, after a resize that could not be undone. */
+    if (bytes < region->usable_bytes) {
         int error = remap(region, bytes);
         return error == 0 ? NP_OK : resize_failed(region, error, bytes);
     }
@@ -110,7 +111,7 @@ np_status np_region_resize(np_region *region, size_t bytes)
     if (bytes > SIZE_MAX - region->page_bytes)
         return npi_fail_memory(bytes, "a region");
     size_t rounded = (bytes + region->page_bytes - 1) / region->page_bytes * region->page_bytes;
-    if (rounded == region->bytes)
+    if (rounded == region->usable_bytes)
         return NP_OK;
     npi_region_hide(region);
     np_status status = change_size(region, rounded);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/hook.h"
 #include "region_fixture.h"
 #include "seccomp.h"
 
@@ -165,6 +166,52 @@ static void test_strict_resize_that_fails(void **state)
     assert_int_equal(np_region_size(region), 4 * PAGE);
     assert_true(places_hold(region, 4 * PAGE));
     assert_int_equal(np_region_enforcement(region).level, NP_ENFORCEMENT_STRICT);
+    np_region_destroy(region);
+}
+
+/* The kernel sets no policy and takes no pages back: what is mapped beyond the old size is not
+ * there, until it is asked for again. */
+static int only_grow(npi_call call, uintptr_t first, uintptr_t second)
+{
+    static int resizes;
+    (void)first;
+    (void)second;
+    if (call == NPI_CALL_MREMAP)
+        return resizes++ == 0 ? 0 : ENOMEM;
+    return call == NPI_CALL_MBIND ? EINVAL : 0;
+}
+
+static void tell_nobody(npi_call call, uintptr_t first, uintptr_t second, int error)
+{
+    (void)call;
+    (void)first;
+    (void)second;
+    (void)error;
+}
+
+static void test_resize_after_one_that_was_not_undone(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    static const npi_hook hook = {only_grow, tell_nobody};
+    np_region_options options = on_nodes(&existing, 1);
+    options.hard_mode = NP_HARD_MODE_STRICT;
+    np_region *region = NULL;
+    assert_int_equal(np_region_create(topology, 4 * PAGE, &options, &region), NP_OK);
+    write_places(region, 0);
+    npi_hook_set(&hook);
+    np_status status = np_region_resize(region, 8 * PAGE);
+    npi_hook_set(NULL);
+    assert_int_equal(status, NP_ERR_HARD_MODE);
+    assert_int_equal(np_region_size(region), 4 * PAGE);
+    static const size_t sizes[] = {8 * PAGE, 6 * PAGE, 9 * PAGE, 2 * PAGE};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_int_equal(np_region_resize(region, sizes[i]), NP_OK);
+        assert_int_equal(np_region_size(region), sizes[i]);
+        assert_true(is_bound(region, sizes[i] - PAGE, existing));
+        write_places(region, 4 * PAGE);
+        assert_true(places_hold(region, sizes[i]));
+    }
     np_region_destroy(region);
 }
 
@@ -389,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_resize_without_prefault),
         cmocka_unit_test(test_refused_calls),
         cmocka_unit_test(test_strict_resize_that_fails),
+        cmocka_unit_test(test_resize_after_one_that_was_not_undone),
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_migrate_to_where_it_is),
         cmocka_unit_test(test_migrate_through_every_policy),
