@@ -104,6 +104,13 @@ bool npi_rule_children_far(const npi_figures *figures, double threshold, npi_tex
                  "NP_AFFINITY_STRICT, which holds for everything it forks.",
                  npi_count_word(far).text, npi_plural_word(all, "forked task").text,
                  npi_percent_word(far, all).text);
+    /* Parts of a loop that others help with are children, too, but nobody forked them by hand. */
+    const uint64_t *total = figures->total;
+    if (total[NP_COUNTER_SLICES_KEPT] + total[NP_COUNTER_SLICES_MOVED] +
+            total[NP_COUNTER_SLICES_AWAY] !=
+        0)
+        npi_text_add(say, " Parts of loops over placed data stay on their node with "
+                          "NP_SCHEDULE_STATIC or NP_STEAL_LOCAL_ONLY.");
     return true;
 }
 

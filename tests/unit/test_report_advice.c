@@ -350,6 +350,11 @@ static void forked_children_far_away(void **state)
     expect_silence(stats, NULL, "children_far");
     npt_add(stats, 0, NP_COUNTER_FORKS_STOLEN_REMOTE, 1);
     expect(stats, NULL, "children_far", "61 of 122 forked tasks taken by another worker (50.0 %)");
+    npi_advice advice;
+    assert_true(fires(stats, NULL, "children_far", &advice));
+    assert_null(strstr(advice.text, "loops"));
+    npt_add(stats, 0, NP_COUNTER_SLICES_AWAY, 1); /* now there were loops */
+    expect(stats, NULL, "children_far", "NP_SCHEDULE_STATIC");
     np_stats_destroy(stats);
 }
 
