@@ -130,6 +130,10 @@ if $have_jq; then
         '[["network","enp129s0",1],["block","nvme0n1",null]]'
 fi
 
+expect 0 "info memory without figures" "$NUMAPERF" info memory --synthetic "numa:2 core:1 pu:1"
+prints "numaperf info distances"
+fits
+
 # --- what cannot be used
 for nonsense in nonsense "" "numa" "numa:0" "numa:-1" "numa:2 |" "numa:2 core:1 pu:1 | 10" \
     "numa:99999999999999999999" "numa:100000 core:100000" "$(printf 'numa:2\001')"; do

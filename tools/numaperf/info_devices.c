@@ -86,7 +86,8 @@ bool info_memory_text(const np_topology *topology)
 {
     np_memory_source source = np_topology_memory_source(topology);
     if (source == NP_MEMORY_SOURCE_NONE) {
-        (void)puts("This machine does not say how fast its memories are.");
+        (void)puts("This machine does not say how fast its memories are. For latencies the\n"
+                   "distances stand in: 'numaperf info distances'.");
         return true;
     }
     printf("Latency and bandwidth (%s)\n", np_memory_source_name(source));
