@@ -207,8 +207,8 @@ bool npi_options_acceptable(const void *options, size_t given, size_t least, siz
 {
     if (given < least) {
         (void)npi_fail(NP_ERR_INVALID_ARGUMENT,
-                       "%s.size is %zu, at least %zu is needed (use the initialiser)", name, given,
-                       least);
+                       "%s.size is %zu, at least %zu is needed: set it to sizeof(%s)", name, given,
+                       least, name);
         return false;
     }
     const unsigned char *bytes = options;

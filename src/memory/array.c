@@ -121,7 +121,8 @@ static np_status check_size(size_t element_size, size_t count)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_array_create: %s is 0",
                         count == 0 ? "count" : "element_size");
     if (count > SIZE_MAX / 4 / element_size)
-        return npi_fail(NP_ERR_NO_MEMORY, "an array of %zu elements of %zu bytes", count,
+        return npi_fail(NP_ERR_NO_MEMORY,
+                        "an array of %zu elements of %zu bytes is more than memory can hold", count,
                         element_size);
     return NP_OK;
 }

@@ -74,6 +74,7 @@ static void test_options_without_a_size(void **state)
     old_options given = {0, 1, 2};
     assert_false(npi_options_acceptable(&given, given.size, sizeof given, sizeof given, "np_y"));
     assert_non_null(strstr(np_error_detail(), "np_y.size is 0"));
+    assert_non_null(strstr(np_error_detail(), "set it to sizeof(np_y)"));
     assert_false(
         npi_options_acceptable(&given, sizeof given - 1, sizeof given, sizeof given, "np_y"));
 }
