@@ -152,7 +152,7 @@ np_status np_executor_create(const np_topology *topology, const np_executor_opti
     np_status status = npi_options_read(given, &options);
     if (status != NP_OK)
         return status;
-    status = npi_plan_make(topology, &options.values, &plan);
+    status = npi_plan_make(topology, &options, &plan);
     npi_options_release(&options);
     if (status != NP_OK)
         return status;

@@ -85,7 +85,7 @@ static np_status take_seat(np_executor *executor, np_node_id id, npi_worker **ou
 {
     np_node_index index = np_topology_node_index(executor->topology, id);
     if (index == NP_NODE_INDEX_NONE)
-        return npi_fail(NP_ERR_INVALID_NODE, "there is no NUMA node %d", (int)id);
+        return npi_topology_no_node(executor->topology, NULL, id);
     npi_node *node = executor->nodes[index];
     if (node->regular == 0)
         return npi_fail(NP_ERR_NODE_HAS_NO_WORKER, "NUMA node %d has no worker in this executor",

@@ -25,8 +25,7 @@ typedef struct npi_plan {
 } npi_plan;
 
 /* plan.c: who works where. */
-np_status npi_plan_make(const np_topology *topology, const np_executor_options *options,
-                        npi_plan *out);
+np_status npi_plan_make(const np_topology *topology, const npi_options *read, npi_plan *out);
 void npi_plan_destroy(npi_plan *plan);
 
 /* build.c: memory and structure, no threads. */

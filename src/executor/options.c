@@ -307,6 +307,7 @@ static np_status read_lists(npi_options *out)
         if (options->node_workers_count == 0) {
             options->node_workers = out->node_workers;
             options->node_workers_count = out->node_workers_room;
+            out->node_workers_text = text;
         }
     }
     text = npi_os_environment("NUMAPERF_NODES");
@@ -317,14 +318,17 @@ static np_status read_lists(npi_options *out)
         if (options->node_count == 0) {
             options->nodes = out->nodes;
             options->node_count = out->nodes_room;
+            out->nodes_text = text;
         }
     }
     text = npi_os_environment("NUMAPERF_CPUS");
     if (text != NULL) {
         if (np_cpu_set_parse(text, &out->cpus) != NP_OK || np_cpu_set_is_empty(&out->cpus))
             return bad("NUMAPERF_CPUS", text, "a list of CPUs such as 0-3,8 is wanted");
-        if (options->cpus == NULL)
+        if (options->cpus == NULL) {
             options->cpus = &out->cpus;
+            out->cpus_text = text;
+        }
     }
     text = npi_os_environment("NUMAPERF_THREAD_NAME");
     if (text != NULL) {
@@ -341,9 +345,9 @@ static np_status read_lists(npi_options *out)
 
 static np_status check_enum(const char *name, unsigned value, unsigned last)
 {
-    return value <= last
-               ? NP_OK
-               : npi_fail(NP_ERR_INVALID_ARGUMENT, "np_executor_options.%s is %u", name, value);
+    return value <= last ? NP_OK
+                         : npi_fail(NP_ERR_INVALID_ARGUMENT,
+                                    "np_executor_options.%s is %u, at most %u", name, value, last);
 }
 
 static np_status check_list(const char *name, const void *list, size_t count)

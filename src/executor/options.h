@@ -25,6 +25,9 @@ typedef struct npi_options {
     np_node_id *nodes; /* from the environment; owned */
     size_t nodes_room;
     np_cpu_set cpus; /* from the environment */
+    /* The variable's text if its list counts, NULL if the program's own does, or none: whether this
+     * machine has what a list names is found out later (plan.c), and who named it is then told. */
+    const char *node_workers_text, *nodes_text, *cpus_text;
 } npi_options;
 
 /* `given` may be NULL. On failure nothing needs to be released. */

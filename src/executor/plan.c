@@ -3,16 +3,46 @@
  * node and a CPU for each. Starts nothing. The thread that creates the executor is the only one
  * here.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
 #include "executor/lifecycle.h"
 
-/* Marks the nodes that take part; all of them when none is named. */
-static np_status choose_nodes(const np_topology *topology, const np_executor_options *options,
-                              bool *chosen)
+/* Who named what is looked for on this machine: the program in a field or the user in a variable.
+ */
+typedef struct origin {
+    bool environment;
+    char name[160];
+} origin;
+
+static origin origin_of(const char *field, const char *variable, const char *text)
 {
+    origin from = {.environment = text != NULL};
+    if (from.environment)
+        (void)snprintf(from.name, sizeof from.name, "%s=\"%.96s\"", variable, text);
+    else
+        (void)snprintf(from.name, sizeof from.name, "np_executor_options.%s", field);
+    return from;
+}
+
+static origin node_workers_origin(const npi_options *read)
+{
+    return origin_of("node_workers", "NUMAPERF_NODE_WORKERS", read->node_workers_text);
+}
+
+/* The failure as the program is to see it: a variable is not its mistake. */
+static np_status blame(const origin *from, np_status failure)
+{
+    return from->environment ? NP_ERR_ENVIRONMENT : failure;
+}
+
+/* Marks the nodes that take part; all of them when none is named. */
+static np_status choose_nodes(const np_topology *topology, const npi_options *read, bool *chosen)
+{
+    const np_executor_options *options = &read->values;
+    const origin from = origin_of("nodes", "NUMAPERF_NODES", read->nodes_text);
     uint32_t count = np_topology_node_count(topology);
     for (uint32_t i = 0; i < count; i++)
         chosen[i] = options->node_count == 0;
@@ -20,19 +50,19 @@ static np_status choose_nodes(const np_topology *topology, const np_executor_opt
         np_node_id id = options->nodes[i];
         np_node_index index = npi_topology_node_index(topology, id);
         if (index == NP_NODE_INDEX_NONE)
-            return npi_fail(NP_ERR_INVALID_NODE, "np_executor_options.nodes: there is no node %d",
-                            (int)id);
+            return blame(&from, npi_topology_no_node(topology, from.name, id));
         if (npi_topology_node(topology, index)->cpu_count == 0)
-            return npi_fail(NP_ERR_NODE_HAS_NO_WORKER,
-                            "np_executor_options.nodes: node %d has no CPU this process may use",
-                            (int)id);
+            return blame(&from, npi_fail(NP_ERR_NODE_HAS_NO_WORKER,
+                                         "%s: node %d has no CPU this process may use", from.name,
+                                         (int)id));
         chosen[index] = true;
     }
     return NP_OK;
 }
 
-static np_status check_cpus(const np_topology *topology, const np_cpu_set *cpus)
+static np_status check_cpus(const np_topology *topology, const npi_options *read)
 {
+    const np_cpu_set *cpus = read->values.cpus;
     np_cpu_set allowed, outside;
     if (cpus == NULL)
         return NP_OK;
@@ -44,8 +74,9 @@ static np_status check_cpus(const np_topology *topology, const np_cpu_set *cpus)
     char text[128];
     np_cpu_set_and_not(&outside, cpus, &allowed);
     (void)np_cpu_set_print(&outside, text, sizeof text);
-    return npi_fail(NP_ERR_INVALID_ARGUMENT,
-                    "np_executor_options.cpus: this process may not use CPU %s", text);
+    const origin from = origin_of("cpus", "NUMAPERF_CPUS", read->cpus_text);
+    return blame(&from, npi_fail(NP_ERR_INVALID_ARGUMENT, "%s: this process may not use CPU %s",
+                                 from.name, text));
 }
 
 /* The CPUs of the node that workers may use, best first; `list` has room for all of the node's.
@@ -107,30 +138,30 @@ static uint32_t asked_workers(const np_executor_options *options, np_node_id id,
     return options->workers_per_node;
 }
 
-static np_status check_node_workers(const np_topology *topology, const np_executor_options *options)
+static np_status check_node_workers(const np_topology *topology, const npi_options *read)
 {
+    const np_executor_options *options = &read->values;
+    const origin from = node_workers_origin(read);
     for (size_t i = 0; i < options->node_workers_count; i++) {
         const np_node_workers *entry = &options->node_workers[i];
         if (npi_topology_node_index(topology, entry->node) == NP_NODE_INDEX_NONE)
-            return npi_fail(NP_ERR_INVALID_NODE,
-                            "np_executor_options.node_workers: there is no node %d",
-                            (int)entry->node);
+            return blame(&from, npi_topology_no_node(topology, from.name, entry->node));
         if (entry->workers != NP_WORKERS_NONE && entry->workers > NP_MAX_WORKERS_PER_NODE)
             return npi_fail(NP_ERR_INVALID_ARGUMENT,
                             "np_executor_options.node_workers: %u workers on node %d, at most %u",
                             entry->workers, (int)entry->node, NP_MAX_WORKERS_PER_NODE);
         for (size_t j = 0; j < i; j++)
             if (options->node_workers[j].node == entry->node)
-                return npi_fail(NP_ERR_INVALID_ARGUMENT,
-                                "np_executor_options.node_workers names node %d twice",
-                                (int)entry->node);
+                return blame(&from, npi_fail(NP_ERR_INVALID_ARGUMENT, "%s names node %d twice",
+                                             from.name, (int)entry->node));
     }
     return NP_OK;
 }
 
-static np_status plan_node(const np_topology *topology, const np_executor_options *options,
+static np_status plan_node(const np_topology *topology, const npi_options *read,
                            np_node_index index, npi_node_plan *plan, bool *by_default)
 {
+    const np_executor_options *options = &read->values;
     const np_node_info *info = npi_topology_node(topology, index);
     bool named;
     uint32_t asked = asked_workers(options, info->id, &named);
@@ -147,11 +178,11 @@ static np_status plan_node(const np_topology *topology, const np_executor_option
         (void)np_cpu_set_add(&plan->cpus, cpus[i]);
     np_status status = NP_OK;
     if (count == 0) {
+        const origin from = node_workers_origin(read);
         if (named)
-            status = npi_fail(NP_ERR_NODE_HAS_NO_WORKER,
-                              "np_executor_options.node_workers: node %d has no CPU that may be "
-                              "used",
-                              (int)info->id);
+            status = blame(&from, npi_fail(NP_ERR_NODE_HAS_NO_WORKER,
+                                           "%s: node %d has no CPU that may be used", from.name,
+                                           (int)info->id));
     } else {
         *by_default = asked == 0;
         plan->workers = asked != 0                                  ? asked
@@ -234,16 +265,16 @@ static np_status check_strict(const np_topology *topology, const np_executor_opt
     return NP_OK;
 }
 
-np_status npi_plan_make(const np_topology *topology, const np_executor_options *options,
-                        npi_plan *out)
+np_status npi_plan_make(const np_topology *topology, const npi_options *read, npi_plan *out)
 {
+    const np_executor_options *options = &read->values;
     memset(out, 0, sizeof *out);
     out->node_count = np_topology_node_count(topology);
     np_status status = check_strict(topology, options);
     if (status == NP_OK)
-        status = check_cpus(topology, options->cpus);
+        status = check_cpus(topology, read);
     if (status == NP_OK)
-        status = check_node_workers(topology, options);
+        status = check_node_workers(topology, read);
     if (status != NP_OK)
         return status;
     size_t count = out->node_count;
@@ -253,11 +284,11 @@ np_status npi_plan_make(const np_topology *topology, const np_executor_options *
         status = npi_fail_memory(count * sizeof *out->nodes, "the plan of an executor");
     bool *by_default = flags == NULL ? NULL : flags + count;
     if (status == NP_OK)
-        status = choose_nodes(topology, options, flags);
+        status = choose_nodes(topology, read, flags);
     uint32_t workers = 0;
     for (uint32_t i = 0; status == NP_OK && i < out->node_count; i++)
         if (flags[i])
-            status = plan_node(topology, options, i, &out->nodes[i], &by_default[i]);
+            status = plan_node(topology, read, i, &out->nodes[i], &by_default[i]);
     if (status == NP_OK) {
         apply_quota(topology, out, by_default);
         for (uint32_t i = 0; i < out->node_count; i++) {

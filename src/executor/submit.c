@@ -28,7 +28,7 @@ static np_status resolve(const np_executor *executor, np_node_id id, npi_node **
 {
     npi_node *node = node_by_id(executor, id);
     if (node == NULL)
-        return npi_fail(NP_ERR_INVALID_NODE, "there is no NUMA node %d", (int)id);
+        return npi_topology_no_node(executor->topology, NULL, id);
     if (node->regular == 0)
         return npi_fail(NP_ERR_NODE_HAS_NO_WORKER, "NUMA node %d has no worker in this executor",
                         (int)id);

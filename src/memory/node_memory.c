@@ -12,6 +12,15 @@
 
 #include "base/status.h"
 #include "memory/place.h"
+#include "topology/topology_internal.h"
+
+static np_status no_node(const np_topology *topology, const char *option, size_t which,
+                         np_node_id node)
+{
+    char who[64];
+    (void)snprintf(who, sizeof who, "%s[%zu]", option, which);
+    return npi_topology_no_node(topology, who, node);
+}
 
 static np_status check_node(const np_topology *topology, const char *option,
                             const np_node_id *nodes, size_t which)
@@ -19,7 +28,7 @@ static np_status check_node(const np_topology *topology, const char *option,
     np_node_id node = nodes[which];
     np_node_info info;
     if (np_topology_node_index(topology, node) == NP_NODE_INDEX_NONE)
-        return npi_fail(NP_ERR_INVALID_NODE, "%s[%zu]: no node %d", option, which, (int)node);
+        return no_node(topology, option, which, node);
     np_status status = np_topology_node_info(topology, node, &info);
     if (status != NP_OK)
         return status;

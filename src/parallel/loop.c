@@ -24,7 +24,7 @@ static np_status find_node(np_executor *executor, np_node_id id, npi_node **out)
 {
     np_node_index index = np_topology_node_index(executor->topology, id);
     if (index == NP_NODE_INDEX_NONE)
-        return npi_fail(NP_ERR_INVALID_NODE, "there is no NUMA node %d", (int)id);
+        return npi_topology_no_node(executor->topology, NULL, id);
     *out = executor->nodes[index];
     if ((*out)->regular == 0)
         return npi_fail(NP_ERR_NODE_HAS_NO_WORKER, "NUMA node %d has no worker in this executor",

@@ -4,6 +4,8 @@
  */
 #include "parallel/pipeline.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -113,6 +115,13 @@ static np_status check_options(const np_pipeline_options *options)
     return status;
 }
 
+static np_status no_node(const npi_stage *stage, np_node_id id)
+{
+    char who[128];
+    (void)snprintf(who, sizeof who, "stage \"%.96s\"", stage->name);
+    return npi_topology_no_node(stage->pipeline->executor->topology, who, id);
+}
+
 static np_status take_nodes(npi_stage *stage, const np_node_id *nodes, size_t count)
 {
     np_executor *executor = stage->pipeline->executor;
@@ -125,8 +134,7 @@ static np_status take_nodes(npi_stage *stage, const np_node_id *nodes, size_t co
     for (size_t i = 0; i < count; i++) {
         np_node_index index = npi_topology_node_index(executor->topology, nodes[i]);
         if (index == NP_NODE_INDEX_NONE)
-            return npi_fail(NP_ERR_INVALID_NODE, "stage \"%s\": there is no NUMA node %d",
-                            stage->name, (int)nodes[i]);
+            return no_node(stage, nodes[i]);
         if (executor->nodes[index]->regular == 0)
             return npi_fail(NP_ERR_NODE_HAS_NO_WORKER,
                             "stage \"%s\": NUMA node %d has no worker in this executor",

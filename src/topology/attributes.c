@@ -119,12 +119,6 @@ static np_status check_attribute(const np_topology *topology, np_memory_attribut
     return NP_OK;
 }
 
-static np_status fail_unknown(const np_topology *topology, np_node_id node)
-{
-    return npi_fail(NP_ERR_INVALID_NODE, "node %d is not among the %u nodes of this topology", node,
-                    topology->node_count);
-}
-
 np_status np_topology_memory_attribute(const np_topology *topology, np_memory_attribute attribute,
                                        np_node_id node, np_node_id from, uint64_t *out)
 {
@@ -133,14 +127,14 @@ np_status np_topology_memory_attribute(const np_topology *topology, np_memory_at
         return status;
     np_node_index target = npi_topology_node_index(topology, node);
     if (target == NP_NODE_INDEX_NONE)
-        return fail_unknown(topology, node);
+        return npi_topology_no_node(topology, NULL, node);
     if (attribute == NP_MEMORY_CAPACITY) {
         *out = topology->nodes[target].memory_bytes;
         return NP_OK;
     }
     np_node_index row = npi_topology_node_index(topology, from);
     if (row == NP_NODE_INDEX_NONE)
-        return fail_unknown(topology, from);
+        return npi_topology_no_node(topology, NULL, from);
     if (npi_memory_value_find(topology, attribute, row, target, out))
         return NP_OK;
     return npi_fail(NP_ERR_NOT_FOUND, "the machine does not say the %s from node %d to node %d",
@@ -271,7 +265,8 @@ static np_status rank_all(const np_topology *topology, np_memory_attribute attri
         *count = collect(topology, attribute, asking, true, ranks);
     if (*count == 0)
         return npi_fail(NP_ERR_NOT_FOUND,
-                        "of no memory that may be used the machine says the %s from these CPUs",
+                        "the machine does not say the %s from these CPUs to any memory; "
+                        "NP_MEMORY_LATENCY falls back to distances",
                         rows[attribute].name);
     qsort(ranks, *count, sizeof *ranks, by_rank);
     return NP_OK;

@@ -116,14 +116,26 @@ static np_status check(const np_topology *topology, const void *out, const char 
                     topology == NULL ? "the topology" : "out");
 }
 
+void npi_topology_say_no_node(const np_topology *topology, const char *who, np_node_id id)
+{
+    uint32_t count = topology->node_count;
+    int first = (int)topology->nodes[0].id, last = (int)topology->nodes[count - 1].id;
+    const char *name = who == NULL ? "" : who, *colon = who == NULL ? "" : ": ";
+    if (count == 1)
+        (void)npi_fail(NP_ERR_INVALID_NODE, "%s%sno node %d: this topology has node %d only", name,
+                       colon, (int)id, first);
+    else
+        (void)npi_fail(NP_ERR_INVALID_NODE,
+                       "%s%sno node %d: this topology has %u nodes, from %d to %d", name, colon,
+                       (int)id, count, first, last);
+}
+
 static np_status find_node(const np_topology *topology, np_node_id node, np_node_index *out)
 {
     *out = npi_topology_node_index(topology, node);
     if (*out != NP_NODE_INDEX_NONE)
         return NP_OK;
-    return npi_fail(
-        NP_ERR_INVALID_NODE, "node %d is not among the %u nodes (%d..%d) of this topology", node,
-        topology->node_count, topology->nodes[0].id, topology->nodes[topology->node_count - 1].id);
+    return npi_topology_no_node(topology, NULL, node);
 }
 
 static np_status check_node(const np_topology *topology, np_node_id node, const void *out,

@@ -7,6 +7,8 @@
 
 #include <numaperf/topology.h>
 
+#include "base/placement.h"
+
 /* A deep copy with a life of its own; released by np_topology_destroy(). NP_ERR_NO_MEMORY. */
 np_status npi_topology_clone(const np_topology *topology, np_topology **out);
 
@@ -17,6 +19,16 @@ const np_node_info *npi_topology_node(const np_topology *topology, np_node_index
 /* NP_NODE_INDEX_NONE for an unknown node, an unknown CPU, a CPU in no node. */
 np_node_index npi_topology_node_index(const np_topology *topology, np_node_id id);
 np_node_index npi_topology_cpu_node_index(const np_topology *topology, int32_t cpu);
+
+/* NP_ERR_INVALID_NODE: the topology has no such node; the detail says which it has. `who` names the
+ * argument; NULL: the only node of the call. */
+void npi_topology_say_no_node(const np_topology *topology, const char *who, np_node_id id) NPI_COLD;
+static inline np_status npi_topology_no_node(const np_topology *topology, const char *who,
+                                             np_node_id id)
+{
+    npi_topology_say_no_node(topology, who, id);
+    return NP_ERR_INVALID_NODE; /* here, where a static analyser sees it from every file */
+}
 
 /*
  * The node's usable CPUs, and how many; the array belongs to the topology. First one hardware

@@ -107,11 +107,12 @@ static void check_values(const np_executor_options *o)
                    o->node_workers[i].workers == NP_WORKERS_NONE));
 }
 
-static void check_plans(const np_executor_options *o)
+static void check_plans(const npi_options *options)
 {
+    const np_executor_options *o = &options->values;
     for (size_t m = 0; m < 2; m++) {
         npi_plan plan;
-        np_status status = npi_plan_make(machines[m], o, &plan);
+        np_status status = npi_plan_make(machines[m], options, &plan);
         if (status != NP_OK) {
             NPT_CHECK(np_error_detail()[0] != '\0');
             continue;
@@ -268,7 +269,7 @@ void fuzz_one(const char *text, size_t length)
         check_refused(status);
     } else {
         check_values(&options.values);
-        check_plans(&options.values);
+        check_plans(&options);
     }
     check_precedence();
     if (status == NP_OK) {

@@ -272,7 +272,7 @@ void npt_check_plan(const np_topology *topology)
         given.binding = per_cpu != 0 ? NP_BINDING_CPU : NP_BINDING_NODE;
         given.worker_per = per_cpu != 0 ? NP_WORKER_PER_CORE : NP_WORKER_PER_THREAD;
         NPT_CHECK(npi_options_read(&given, &options) == NP_OK);
-        np_status status = npi_plan_make(topology, &options.values, &plan);
+        np_status status = npi_plan_make(topology, &options, &plan);
         npi_options_release(&options);
         if (!any) {
             npt_check_refusal(status, NULL, NULL, "a plan for nodes without CPUs");

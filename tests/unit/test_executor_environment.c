@@ -52,6 +52,19 @@ static void test_nodes(void **state)
 
     refused("NUMAPERF_NODES", "");
     refused("NUMAPERF_NODES", "one");
+    refused("NUMAPERF_NODES", "0,7"); /* well written, but this machine has no node 7 */
+    /* The program's own mistake stays its own, whatever the variable says. */
+    const np_node_id none[] = {9};
+    np_topology *topology = NULL;
+    assert_int_equal(np_topology_from_synthetic(FOUR_NODES, &topology), NP_OK);
+    assert_int_equal(setenv("NUMAPERF_NODES", "1,3", 1), 0);
+    unit_expect_failure(
+        np_executor_create(topology, NP_EXECUTOR_OPTIONS(.nodes = none, .node_count = 1),
+                           &executor),
+        NP_ERR_INVALID_NODE,
+        "np_executor_options.nodes: no node 9: this topology has 4 nodes, from 0 to 3");
+    assert_int_equal(unsetenv("NUMAPERF_NODES"), 0);
+    np_topology_destroy(topology);
 }
 
 static void test_cpus(void **state)
@@ -72,6 +85,7 @@ static void test_cpus(void **state)
 
     refused("NUMAPERF_CPUS", "");
     refused("NUMAPERF_CPUS", "0-");
+    refused("NUMAPERF_CPUS", "0-4000");
 }
 
 static void test_workers_of_nodes(void **state)
@@ -99,6 +113,8 @@ static void test_workers_of_nodes(void **state)
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         refused("NUMAPERF_NODE_WORKERS", wrong[i]);
+    refused("NUMAPERF_NODE_WORKERS", "0:2,7:1");
+    refused("NUMAPERF_NODE_WORKERS", "0:2,0:1");
 }
 
 static void test_search_time(void **state)
