@@ -68,6 +68,11 @@ function(np_test)
     if(arg_SERIAL)
         set_tests_properties(${arg_NAME} PROPERTIES RUN_SERIAL ON)
     endif()
+    # An emulated machine keeps more than one CPU busy: never two of them, but one beside other tests,
+    # and first, so that there are others.
+    if("guest" IN_LIST arg_LABELS)
+        set_tests_properties(${arg_NAME} PROPERTIES RESOURCE_LOCK guest COST 1000)
+    endif()
 endfunction()
 
 # np_soak_amount(out full): what the soak does of a campaign's full amount; at least 1.

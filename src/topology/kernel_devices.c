@@ -60,25 +60,29 @@ np_node_id npi_kernel_device_node(const char *folder, char *pci_address)
 {
     char above[PATH_CAPACITY];
     char path[PATH_CAPACITY + 16u];
+    np_node_id found = NP_NODE_ID_NONE;
     int length = snprintf(above, sizeof above, "%s", folder);
     if (pci_address != NULL)
         pci_address[0] = '\0';
-    /* ".." of a link in /sys is the folder above what it points to. */
+    /* ".." of a link in /sys is the folder above what it points to. The address may be told farther
+     * above than the node: an NVMe controller repeats its PCI function's node, not its address. */
     for (uint32_t level = 0; level < ABOVE_MOST; level++) {
         if (length < 0 || (size_t)length + 3u >= sizeof above)
-            return NP_NODE_ID_NONE;
+            break;
         snprintf(path, sizeof path, "%s/numa_node", above);
         int32_t node = read_number(path);
         if (node != INT32_MIN && pci_address != NULL && pci_address[0] == '\0') {
             snprintf(path, sizeof path, "%s/uevent", above);
             read_address(path, pci_address);
         }
-        if (node >= 0)
-            return node;
+        if (found == NP_NODE_ID_NONE && node >= 0)
+            found = node;
+        if (found != NP_NODE_ID_NONE && (pci_address == NULL || pci_address[0] != '\0'))
+            break;
         memcpy(above + length, "/..", 4);
         length += 3;
     }
-    return NP_NODE_ID_NONE;
+    return found;
 }
 
 /* The graphics class also lists connectors ("card0-DP-1") and a version. */

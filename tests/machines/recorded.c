@@ -168,14 +168,15 @@ static bool without_hwloc(const np_topology *topology)
 /*
  * The messages of hwloc that the library cannot spare us. Of cpuid's recorded answers: sets of CPUs
  * that contradict each other, once in a process. Of a kernel's files: a Xeon Phi (Knights Landing)
- * whose distances are missing or not those of that processor.
+ * whose distances are missing or not those of that processor, or of which a node's CPUs cut a cache
+ * (hwloc takes that processor's near memory for one more cache).
  */
-static void take_known_message(const char *known)
+static void take_known_message(const char *known, const char *also)
 {
     char said[2048];
     if (!npt_quiet_take(said, sizeof said))
         return;
-    if (strstr(said, known) == NULL)
+    if (strstr(said, known) == NULL && strstr(said, also) == NULL)
         NPT_FAIL("somebody printed: %s", said);
     printed++;
 }
@@ -290,7 +291,7 @@ static void damage_once(const tree *files, char **list, size_t count, const char
     npt_case_limit(SECONDS_AT_MOST);
     np_topology *topology = NULL;
     np_status status = tree_discover(files->root, &topology);
-    take_known_message("KNL NUMA quirk");
+    take_known_message("KNL NUMA quirk", "coming from: linux:knl:");
     alone += status == NP_OK && without_hwloc(topology) ? 1u : 0u;
     check_outcome(status, topology);
     while (changed_count-- > 0) { /* backwards: a file may have been changed twice */
@@ -349,7 +350,7 @@ static uint64_t x86_machines(void)
         NPT_CHECK(unsetenv("HWLOC_CPUID_PATH") == 0 && unsetenv("HWLOC_COMPONENTS") == 0);
         if (status != NP_OK)
             NPT_FAIL("not discovered: %s", np_error_detail());
-        take_known_message("intersection without inclusion");
+        take_known_message("intersection without inclusion", "intersection without inclusion");
         check_outcome(status, topology);
         tree_end(&files);
         free(names[m]);

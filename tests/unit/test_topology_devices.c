@@ -43,6 +43,16 @@ static void begin_files(void)
             "../../devices/pci0000:00/0000:00:1f.0/host0/target/0:0:0:0/block/sda");
     link_to("/sys/class/block/sda1",
             "../../devices/pci0000:00/0000:00:1f.0/host0/target/0:0:0:0/block/sda/sda1");
+    /* An NVMe controller repeats the node of its PCI function, but not the address. */
+#define NVME "/sys/devices/pci0000:3a/0000:3a:01.0/0000:3c:00.0"
+    fake_file(root, NVME "/numa_node", "8\n");
+    fake_file(root, NVME "/uevent", "DRIVER=nvme\nPCI_SLOT_NAME=0000:3c:00.0\n");
+    fake_file(root, NVME "/nvme/nvme0/numa_node", "8\n");
+    fake_file(root, NVME "/nvme/nvme0/uevent", "MAJOR=242\nNVME_TRTYPE=pcie\n");
+    fake_file(root, NVME "/nvme/nvme0/nvme0n1/size", "9\n");
+    link_to(NVME "/nvme/nvme0/nvme0n1/device", "../../nvme0");
+    link_to("/sys/class/block/nvme0n1",
+            "../../devices/pci0000:3a/0000:3a:01.0/0000:3c:00.0/nvme/nvme0/nvme0n1");
     /* A graphics card whose firmware says nothing, with a connector. */
     fake_file(root, "/sys/devices/gpu/numa_node", "-1\n");
     fake_file(root, "/sys/devices/gpu/drm/card0/card0-DP-1/status", "");
@@ -94,11 +104,12 @@ static void devices_of_the_kernel(void **state)
     np_device device;
     begin_files();
     np_topology *t = make(true);
-    assert_int_equal(np_topology_device_count(t), 3);
+    assert_int_equal(np_topology_device_count(t), 4);
     expect(t, 0, NP_DEVICE_NETWORK, "eth0", 8, "0000:3b:00.0");
-    expect(t, 1, NP_DEVICE_BLOCK, "sda", 0, "");
-    expect(t, 2, NP_DEVICE_GPU, "card0", NP_NODE_ID_NONE, "");
-    assert_int_equal(np_topology_device(t, 3, &device), NP_ERR_NOT_FOUND);
+    expect(t, 1, NP_DEVICE_BLOCK, "nvme0n1", 8, "0000:3c:00.0");
+    expect(t, 2, NP_DEVICE_BLOCK, "sda", 0, "");
+    expect(t, 3, NP_DEVICE_GPU, "card0", NP_NODE_ID_NONE, "");
+    assert_int_equal(np_topology_device(t, 4, &device), NP_ERR_NOT_FOUND);
     assert_int_equal(np_device_find(t, "lo", &device), NP_ERR_NOT_FOUND);
     assert_int_equal(np_topology_device_node(t, "eth0", &node), NP_OK);
     assert_int_equal(node, 8);

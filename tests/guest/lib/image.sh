@@ -3,10 +3,10 @@
 # tiny archive), and its name is the hash of what went in, so that an unchanged build reuses it.
 # Sourced by run-guest.
 
-# build_image FILE…: sets $image for these programs; find_busybox must have been called.
+# build_image FILE…: sets $image for these programs; find_busybox and find_kernel must have been called.
 build_image() {
     image_libraries "$@"
-    key=$({ cat "$guest_dir/init" "$guest_dir/lib/image.sh" "$busybox" "$@" $libraries &&
+    key=$({ cat "$guest_dir/init" "$guest_dir/lib/image.sh" "$busybox" "$@" $libraries $modules &&
         printf '%s\n' "$@"; } | sha256sum | cut -c1-16)
     image=$work_dir/image-$key.cpio
     [ ! -f "$image" ] || return 0
@@ -29,7 +29,7 @@ build_image() {
 stage_image() {
     root=$1
     shift
-    (cd "$root" && mkdir -p bin dev etc lib lib64 np/bin np/lib np/run proc root run sys tmp usr/share)
+    (cd "$root" && mkdir -p bin dev etc lib lib64 np/bin np/lib np/modules np/run proc root run sys tmp usr/share)
     cp "$busybox" "$root/bin/busybox"
     for applet in $("$busybox" --list); do
         [ -e "$root/bin/$applet" ] || ln -s busybox "$root/bin/$applet"
@@ -45,6 +45,7 @@ stage_image() {
     for library in $libraries; do
         copy_stripped "$library" "$root/np/lib/$(basename "$library")"
     done
+    [ -z "$modules" ] || cp $modules "$root/np/modules/"
     # The loader's path is written into every program.
     loader=$(ls "$root"/np/lib/ld-linux-x86-64.so.2 2>/dev/null) && mv "$loader" "$root/lib64/"
     return 0

@@ -5,7 +5,7 @@
 # load_shape NAME: sets the shape's keys, those it leaves out to their defaults.
 load_shape() {
     title= smp= node_cpus= node_mib= node_initiator= distances=
-    hmat_latency= hmat_bandwidth= allowed_cpus= allowed_nodes= cpu_max= kernel_args=
+    hmat_latency= hmat_bandwidth= allowed_cpus= allowed_nodes= cpu_max= devices= kernel_args=
     shape_file=$shape_dir/$1.shape
     [ -f "$shape_file" ] || die "no shape '$1' (run-guest --list shows them)"
     . "$shape_file"
@@ -81,6 +81,7 @@ shape_expectations() {
     if [ -n "$allowed_cpus$allowed_nodes" ]; then
         echo "NP_GUEST_CPUSET='1'"
     fi
+    [ -z "$(shape_devices)" ] || echo "NP_GUEST_DEVICES='$(echo $(shape_devices) | tr ' ' ',')'"
     if [ -n "$cpu_max" ]; then
         echo "NP_GUEST_CPU_MAX='$cpu_max'"
         echo "NP_GUEST_CPU_QUOTA='$(echo "$cpu_max" | awk '{ printf "%d", $1 * 1000 / $2 }')'"
@@ -114,6 +115,59 @@ shape_qemu_args() {
         for (c = 1; c <= NF; c++)
             if (c != NR) printf "-numa\ndist,src=%d,dst=%d,val=%d\n", NR - 1, c - 1, $c }'
     [ -z "$hmat_latency" ] || shape_hmat_args
+    [ -z "$devices" ] || shape_device_args
+}
+
+# shape_devices: the shape's devices, less the network cards where the kernel came without modules.
+shape_devices() {
+    for device in $devices; do
+        case $device in net:*) [ -n "$modules" ] || continue ;; esac
+        echo "$device"
+    done
+}
+
+# shape_device_args: an expander bridge for each node that a device hangs on, whose node the firmware
+# tells (_PXM), and the devices on it. "-" for a node: the root bus, of which it tells none. Device i
+# has the serial number npI, or the last byte I of its MAC address: their names are the kernel's choice.
+shape_device_args() {
+    bridges= number=0
+    for device in $(shape_devices); do
+        node=${device#*:} bus=pcie.0
+        if [ "$node" != - ]; then
+            bus=bridge$node
+            case $bridges in
+                *" $node "*) ;;
+                *) printf '%s\n' -device "pxb-pcie,id=$bus,bus=pcie.0,bus_nr=$((32 * (node + 1))),numa_node=$node" ;;
+            esac
+            bridges="$bridges $node "
+        fi
+        printf '%s\n' -device "pcie-root-port,id=port$number,bus=$bus,chassis=$((number + 1))"
+        case $device in
+            nvme:*)
+                disk_image "$run_dir/disk$number" || return 1
+                printf '%s\n' -drive "if=none,id=disk$number,format=raw,file=$run_dir/disk$number" \
+                    -device "nvme,bus=port$number,drive=disk$number,serial=np$number"
+                ;;
+            net:*)
+                printf '%s\n' -netdev "hubport,id=net$number,hubid=0" \
+                    -device "virtio-net-pci,bus=port$number,netdev=net$number,romfile=,mac=$(
+                        printf '52:54:00:00:00:%02x' "$number")"
+                ;;
+            *) die "$shape_file: no kind of device '$device'" ;;
+        esac
+        number=$((number + 1))
+    done
+}
+
+# disk_image FILE: 8 MiB with one partition from sector 2048 on, in the format of a PC's boot sector.
+disk_image() {
+    truncate -s 8M "$1" || die "cannot create $1"
+    {
+        head -c 446 /dev/zero
+        printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\070\0\0'
+        head -c 48 /dev/zero
+        printf '\125\252'
+    } | dd of="$1" conv=notrunc status=none
 }
 
 # shape_hmat_args: the HMAT's latency and bandwidth entries, for the nodes that have CPUs.
