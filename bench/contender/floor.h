@@ -14,5 +14,6 @@ void floor_create(bench_args *args);
 void floor_loop(bench_args *args);
 void floor_triad(bench_args *args);
 void floor_reduce(bench_args *args);
+void floor_channel(bench_args *args); /* one sender, one receiver */
 
 #endif

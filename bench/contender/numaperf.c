@@ -102,7 +102,7 @@ int main(int argc, char **argv)
         {"fib", numaperf_fork},      {"uts-t1", numaperf_fork},     {"uts-t3", numaperf_fork},
         {"nqueens", numaperf_fork},  {"submit", numaperf_submit},   {"batch", numaperf_submit},
         {"wake", numaperf_wake},     {"idle", numaperf_idle},       {"memory", numaperf_memory},
-        {"growth", numaperf_growth}, {"create", numaperf_create},
+        {"growth", numaperf_growth}, {"create", numaperf_create},   {"channel", numaperf_channel},
 #ifdef NP_BENCH_LOOPS
         {"for-tiny", numaperf_loop}, {"for-medium", numaperf_loop}, {"triad", numaperf_triad},
         {"reduce", numaperf_reduce},

@@ -40,9 +40,10 @@ void numaperf_idle(bench_args *args);
 void numaperf_memory(bench_args *args);
 void numaperf_growth(bench_args *args);
 void numaperf_create(bench_args *args);
-void numaperf_loop(bench_args *args);   /* for-tiny, for-medium */
-void numaperf_triad(bench_args *args);  /* schedule=static|adaptive, over=range|array */
-void numaperf_reduce(bench_args *args); /* deterministic=yes|no, over=range|array */
+void numaperf_channel(bench_args *args); /* ring=yes|no */
+void numaperf_loop(bench_args *args);    /* for-tiny, for-medium */
+void numaperf_triad(bench_args *args);   /* schedule=static|adaptive, over=range|array */
+void numaperf_reduce(bench_args *args);  /* deterministic=yes|no, over=range|array */
 
 /* The plain and the fast form of the fork/join workloads: run the tree or board `word` as one task
  * and return its count, or the n-th Fibonacci number. */

@@ -222,6 +222,26 @@ def loops(quick):
                     tuple(entries), ("floor, 2", BEST_PEER))
 
 
+def channels(quick):
+    """Items from threads to threads through one bounded queue of 1,024."""
+    items = "items=%d" % (400000 if quick else 4000000)
+    for pairs in (1, 2):
+        plain = () if pairs > 1 else ("ring=no",)
+        entries = [
+            *entries_of("floor", "channel", (1,) if pairs == 1 else (), (items,)),
+            *(entries_of("numaperf", "channel", (1,), (items,), " ring") if pairs == 1 else []),
+            *entries_of("numaperf", "channel", (pairs,), (items, *plain)),
+            *(entries_of("numaperf", "channel", (1,), (items, "batch=64"), " ring, by 64")
+              if pairs == 1 else []),
+            *entries_of("numaperf", "channel", (pairs,), (items, *plain, "batch=64"), ", by 64"),
+            *peers_of("channel", (pairs,), (items,)),
+        ]
+        yield Group(f"channel-{pairs}",
+                    f"numbers from {pairs} thread{'s' * (pairs > 1)} to {pairs}, capacity 1,024: "
+                    "ns per item", tuple(entries),
+                    ("floor, 1", BEST_PEER) if pairs == 1 else (BEST_PEER,))
+
+
 def sizes(quick):
     """Cost per task as tasks, nodes and workers grow; memory; creation."""
     tasks = [10 ** k for k in range(3, 7 if quick else 9)]
@@ -257,4 +277,4 @@ def sizes(quick):
 
 def groups(quick):
     return [*fork_join(quick), *submits(quick), *wakes(quick), *idles(quick), *loops(quick),
-            *sizes(quick)]
+            *channels(quick), *sizes(quick)]

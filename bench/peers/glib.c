@@ -1,7 +1,9 @@
 /*
  * peers/glib.c - GLib's GThreadPool: an exclusive pool (its threads start at once and live as long
- * as it does) and g_thread_pool_push(). GLib has neither fork and join nor loops nor a batch call.
+ * as it does) and g_thread_pool_push(); for items between threads its GAsyncQueue, which has no
+ * bound. GLib has neither fork and join nor loops nor a batch call.
  */
+#include "channel.h"
 #include "pool.h"
 
 #include <glib.h>
@@ -59,13 +61,45 @@ static void destroy(void)
     g_thread_pool_free(pool, FALSE, TRUE);
 }
 
+/* An asynchronous queue of pointers. It has no bound: a sender never waits. */
+static void send_all(void *context, uint64_t first, uint64_t count)
+{
+    GAsyncQueue *queue = (GAsyncQueue *)context;
+    for (uint64_t end = first + count; first < end; first++)
+        g_async_queue_push(queue, (gpointer)(uintptr_t)first);
+}
+
+static uint64_t receive_all(void *context, uint64_t count)
+{
+    GAsyncQueue *queue = (GAsyncQueue *)context;
+    uint64_t sum = 0;
+    while (count-- > 0)
+        sum += (uint64_t)(uintptr_t)g_async_queue_pop(queue);
+    return sum;
+}
+
+static void run_channel(bench_args *args)
+{
+    bench_channel b;
+    bench_channel_choose(&b, args);
+    if (b.batch > 1)
+        bench_unavailable("GLib's queue takes one item per call");
+    GAsyncQueue *queue = g_async_queue_new();
+    b.send = send_all;
+    b.receive = receive_all;
+    b.context = queue;
+    bench_channel_run(&b, args);
+    g_async_queue_unref(queue);
+}
+
 int main(int argc, char **argv)
 {
     static const peer_pool peer = {
         .create = create, .submit = submit, .submit_one = submit_one, .destroy = destroy};
     static const bench_workload list[] = {{"submit", peer_run_submit}, {"wake", peer_run_wake},
                                           {"idle", peer_run_idle},     {"memory", peer_run_memory},
-                                          {"growth", peer_run_growth}, {"create", peer_run_create}};
+                                          {"growth", peer_run_growth}, {"create", peer_run_create},
+                                          {"channel", run_channel}};
     peer_chosen = &peer;
     return bench_main(argc, argv, list, sizeof list / sizeof list[0]);
 }

@@ -8,6 +8,7 @@
  * `workers` counts it; for submits the arena has no place for it, so that what it enqueues is
  * really queued.
  */
+#include "channel.h"
 #include "fib.h"
 #include "loop.h"
 #include "nqueens.h"
@@ -17,6 +18,7 @@
 #include "uts.h"
 
 #include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/concurrent_queue.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/parallel_invoke.h>
@@ -403,6 +405,46 @@ void run_submit(bench_args *args)
         places_of_submitters = static_cast<unsigned>(submitters);
     peer_run_submit(args);
 }
+/* --- a bounded queue ---------------------------------------------------------------------------
+ */
+
+using channel = tbb::concurrent_bounded_queue<std::uint64_t>;
+
+void send_all(void *context, std::uint64_t first, std::uint64_t count)
+{
+    auto *queue = static_cast<channel *>(context);
+    for (std::uint64_t end = first + count; first < end; first++)
+        queue->push(first);
+}
+
+std::uint64_t receive_all(void *context, std::uint64_t count)
+{
+    auto *queue = static_cast<channel *>(context);
+    std::uint64_t sum = 0, item = 0;
+    while (count-- > 0) {
+        queue->pop(item);
+        sum += item;
+    }
+    return sum;
+}
+
+void run_channel(bench_args *args)
+{
+    bench_channel b;
+    channel queue;
+    bench_channel_choose(&b, args);
+    if (b.batch > 1)
+        bench_unavailable("oneTBB's queue takes one item per call");
+    /* Seen with 2021.8: with more threads than CPUs it stops for good, senders asleep on a full
+     * queue, receivers waiting for each other's turn. */
+    if (2 * b.pairs > bench_cpu_count())
+        bench_unavailable("oneTBB's queue needs a CPU for each sender and receiver");
+    queue.set_capacity(static_cast<channel::size_type>(b.capacity));
+    b.send = send_all;
+    b.receive = receive_all;
+    b.context = &queue;
+    bench_channel_run(&b, args);
+}
 } // namespace
 
 int main(int argc, char **argv)
@@ -423,7 +465,8 @@ int main(int argc, char **argv)
                                           {"idle", peer_run_idle},
                                           {"memory", peer_run_memory},
                                           {"growth", peer_run_growth},
-                                          {"create", peer_run_create}};
+                                          {"create", peer_run_create},
+                                          {"channel", run_channel}};
     peer_chosen = &peer;
     return bench_main(argc, argv, list, sizeof list / sizeof list[0]);
 }

@@ -205,8 +205,9 @@ int npi_os_unlock_memory(void *memory, size_t bytes);
  * Sets the policy of a mapping (mbind). Node numbers are physical: a later change of the cpuset
  * does not renumber them. `nodes` is not looked at for the default and the local policy. `move`
  * also moves pages that are present; EIO then means that the policy is set but some pages could not
- * be moved. Nodes that are all outside the cpuset, or without memory: EINVAL. If only some are, the
- * kernel silently uses the others: compare with npi_os_allowed_nodes().
+ * be moved, several attempts notwithstanding. Nodes that are all outside the cpuset, or without
+ * memory: EINVAL. If only some are, the kernel silently uses the others: compare with
+ * npi_os_allowed_nodes().
  */
 int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const npi_node_set *nodes,
                        bool move);

@@ -27,6 +27,8 @@ enum {
 /* The kernel reads one bit less than it is told. */
 #define MASK_BITS ((long)NPI_NODE_SET_CAPACITY + 1)
 
+enum { MOVE_ATTEMPTS = 4 };
+
 /* The kernel's number of a policy, with the flags that we want; -1 if it has none. */
 static long kernel_mode(npi_os_policy policy)
 {
@@ -53,9 +55,15 @@ int npi_os_bind_memory(void *memory, size_t bytes, npi_os_policy policy, const n
     if (mode < 0)
         return EINVAL;
     bool takes_nodes = (mode & KERNEL_MPOL_STATIC_NODES) != 0;
-    return npi_os_call(NPI_CALL_MBIND, SYS_mbind, npi_os_pointer(memory), (long)bytes, mode,
-                       takes_nodes ? npi_os_pointer(nodes->bits) : 0, takes_nodes ? MASK_BITS : 0,
-                       move ? KERNEL_MPOL_MF_MOVE | KERNEL_MPOL_MF_STRICT : 0, NULL);
+    const long flags = move ? KERNEL_MPOL_MF_MOVE | KERNEL_MPOL_MF_STRICT : 0;
+    int error = EIO;
+    /* A page that the kernel holds for a moment (it writes it back, compacts, is preempted with it)
+     * does not move; the next call, which waits for every CPU to let go, mostly moves it. */
+    for (int attempt = 0; error == EIO && attempt < (move ? MOVE_ATTEMPTS : 1); attempt++)
+        error = npi_os_call(NPI_CALL_MBIND, SYS_mbind, npi_os_pointer(memory), (long)bytes, mode,
+                            takes_nodes ? npi_os_pointer(nodes->bits) : 0,
+                            takes_nodes ? MASK_BITS : 0, flags, NULL);
+    return error;
 }
 
 int npi_os_memory_policy(const void *address, npi_os_policy *policy, npi_node_set *nodes)

@@ -1,11 +1,11 @@
 /*
  * Goal: a device's node is the one the machine was built with, and work, memory and files near it
- * get there: a task sent near the device runs at the nearest CPUs that may be used, a region near it
- * lies on its node, a path on its file system leads to it; a node that may not be used and one that
- * nobody tells are refused as documented.
- * Method: the shape hangs disks and network cards on nodes (NP_GUEST_DEVICES), and gives each its
- * place in that list as serial number or MAC address, since the kernel chooses the names. Every
- * answer of the library is compared with the list, getcpu and move_pages.
+ * get there: a task sent near the device runs at the nearest CPUs that may be used, a region near
+ * it lies on its node, a path on its file system leads to it; a node that may not be used and one
+ * that nobody tells are refused as documented. Method: the shape hangs disks and network cards on
+ * nodes (NP_GUEST_DEVICES), and gives each its place in that list as serial number or MAC address,
+ * since the kernel chooses the names. Every answer of the library is compared with the list, getcpu
+ * and move_pages.
  */
 #include <numaperf/device.h>
 
@@ -79,9 +79,9 @@ static void find_names(const char *class, struct wanted *wanted, int count)
 static int expected_node(const struct guest_shape *shape, const struct wanted *wanted,
                          np_status *status)
 {
-    *status = wanted->node < 0                         ? NP_ERR_NOT_FOUND
+    *status = wanted->node < 0                     ? NP_ERR_NOT_FOUND
               : !shape->node_allowed[wanted->node] ? NP_ERR_INVALID_NODE
-                                                       : NP_OK;
+                                                   : NP_OK;
     return *status == NP_OK ? guest_nearest_cpu_node(shape, wanted->node) : -1;
 }
 

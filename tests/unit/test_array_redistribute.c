@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "base/hook.h"
 #include "memory/directory.h"
 #include "region_fixture.h"
 
@@ -240,6 +241,53 @@ static void test_refused_stays_as_it_was(void **state)
     np_array_destroy(array);
 }
 
+/* A page that does not move at once, or never. */
+static int moves_to_refuse, moves_seen;
+
+static int refuse_moves(npi_call call, uintptr_t first, uintptr_t second)
+{
+    (void)first;
+    (void)second;
+    return call == NPI_CALL_MBIND && moves_seen++ < moves_to_refuse ? EIO : 0;
+}
+
+static void tell_nobody(npi_call call, uintptr_t first, uintptr_t second, int error)
+{
+    (void)call;
+    (void)first;
+    (void)second;
+    (void)error;
+}
+
+static np_status redistribute_refused(np_array *array, int refused)
+{
+    static const npi_hook hook = {refuse_moves, tell_nobody};
+    moves_to_refuse = refused;
+    moves_seen = 0;
+    npi_hook_set(&hook);
+    np_status status = np_array_redistribute(
+        topology, array,
+        NP_ARRAY_OPTIONS(.nodes = &existing, .node_count = 1, .hard_mode = NP_HARD_MODE_STRICT),
+        NULL);
+    npi_hook_set(NULL);
+    return status;
+}
+
+static void test_a_page_that_is_held(void **state)
+{
+    (void)state;
+    NEED_PLACEMENT();
+    np_array *array = make_on(&existing, 1, NP_HARD_MODE_STRICT);
+    write_numbers(array);
+    assert_int_equal(redistribute_refused(array, 1), NP_OK);
+    assert_int_equal(moves_seen, 2);
+    assert_int_equal(redistribute_refused(array, 1000), NP_ERR_HARD_MODE);
+    assert_non_null(strstr(np_error_detail(), "not every page could be moved"));
+    assert_in_range(moves_seen, 2, 99); /* it gives up */
+    check_numbers(array);
+    np_array_destroy(array);
+}
+
 /* Fails each allocation in turn: nothing leaks, nothing changes. */
 static void test_allocations(void **state)
 {
@@ -274,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_a_part_that_cannot_be_placed),
         cmocka_unit_test(test_refused_stays_as_it_was),
+        cmocka_unit_test(test_a_page_that_is_held),
         cmocka_unit_test(test_allocations),
     };
     return cmocka_run_group_tests(tests, begin, end);
