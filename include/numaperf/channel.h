@@ -198,8 +198,10 @@ NP_API NP_MUST_USE np_status np_channel_when_writable(np_channel *channel, np_ex
 
 /*
  * The same for a thread that polls: one is added to the eventfd `fd` (which stays the caller's),
- * once. Errors: NP_ERR_INVALID_ARGUMENT (negative), NP_ERR_NO_MEMORY, NP_ERR_SYSTEM when it is
- * ready now and the eventfd cannot be written (later that goes to the diagnostic handler).
+ * once; not if its counter is full, as it is readable then: nobody is made to wait for a reader,
+ * also by a blocking descriptor. Errors: NP_ERR_INVALID_ARGUMENT (negative), NP_ERR_NO_MEMORY,
+ * NP_ERR_SYSTEM when it is ready now and the eventfd cannot be written (later that goes to the
+ * diagnostic handler).
  */
 NP_API NP_MUST_USE np_status np_channel_notify_readable(np_channel *channel, int fd);
 NP_API NP_MUST_USE np_status np_channel_notify_writable(np_channel *channel, int fd);

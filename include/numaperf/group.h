@@ -86,11 +86,12 @@ NP_API NP_MUST_USE np_status np_group_reset(np_group *group);
 /*
  * Completion without waiting, each good for one completion: when no task of the group is pending
  * any more, `fn` is called on the thread that ended the last one, or one is added to the eventfd
- * `fd` (which stays the caller's). On a worker it is a part of that
- * task: it may submit and fork like one. If nothing is pending now it happens before the call
- * returns. A group may be waited for and destroyed by then: `fn` must not use it unless the caller
- * keeps it alive. Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY; NP_ERR_SYSTEM when nothing is
- * pending and the eventfd cannot be written (later that goes to the diagnostic handler).
+ * `fd` (which stays the caller's), unless its counter is full: it is readable then, and nobody
+ * waits for a reader, also if it is a blocking one. On a worker `fn` is a part of that task: it may
+ * submit and fork like one. If nothing is pending now it happens before the call returns. A group
+ * may be waited for and destroyed by then: `fn` must not use it unless the caller keeps it alive.
+ * Errors: NP_ERR_INVALID_ARGUMENT, NP_ERR_NO_MEMORY; NP_ERR_SYSTEM when nothing is pending and the
+ * eventfd cannot be written (later that goes to the diagnostic handler).
  */
 NP_API NP_MUST_USE np_status np_group_notify(np_group *group, np_task_fn fn, void *argument);
 NP_API NP_MUST_USE np_status np_group_notify_eventfd(np_group *group, int fd);

@@ -5,8 +5,10 @@
  */
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "os/call.h"
 #include "os/library.h"
@@ -161,8 +163,21 @@ int npi_os_path_device(const char *path, uint32_t *major, uint32_t *minor)
     return error;
 }
 
+/* Readable, and without room for one more: a write would fail, or, if the descriptor is a blocking
+ * one, wait for a reader. Whatever is no eventfd, or cannot be asked, is left to the write. */
+static bool is_full(int fd)
+{
+    struct pollfd file = {fd, POLLIN | POLLOUT, 0};
+    struct timespec now = {0, 0};
+    int error = npi_os_call(NPI_CALL_POLL, SYS_ppoll, npi_os_pointer(&file), 1,
+                            npi_os_pointer(&now), 0, 0, 0, NULL);
+    return error == 0 && (file.revents & (POLLIN | POLLOUT)) == POLLIN;
+}
+
 int npi_os_eventfd_signal(int fd)
 {
+    if (is_full(fd))
+        return EAGAIN;
     uint64_t one = 1;
     int error;
     do {

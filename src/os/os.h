@@ -39,7 +39,9 @@ int npi_os_futex_wait(np_atomic(uint32_t) *word, uint32_t expected, uint64_t dea
 /* Wakes at most `count` sleepers. The address need no longer be a futex, or even mapped. */
 void npi_os_futex_wake(np_atomic(uint32_t) *word, uint32_t count);
 
-/* Adds one to an eventfd; returns 0 or errno (EAGAIN when its counter is full). */
+/* Adds one to an eventfd; returns 0 or errno (EAGAIN when its counter is full). Does not wait, also
+ * if the descriptor is a blocking one: the callers hold locks. (It could in one case, that others
+ * add the last 2^64 between its look and its write.) */
 int npi_os_eventfd_signal(int fd);
 
 /* --- changes of the CPUs that may be used ------------------------------------------------- */

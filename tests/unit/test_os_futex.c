@@ -4,12 +4,14 @@
  * that report through words, so that no test depends on timing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/hook.h"
 #include "os/os.h"
 #include "unit.h"
 
@@ -174,6 +176,48 @@ static void test_eventfd(void **state)
     assert_int_equal(errno, ELOOP);
 }
 
+static int refuses_poll(npi_call call, uintptr_t first, uintptr_t second)
+{
+    (void)first;
+    (void)second;
+    return call == NPI_CALL_POLL ? ENOSYS : 0;
+}
+
+static void is_told(npi_call call, uintptr_t first, uintptr_t second, int error)
+{
+    (void)call;
+    (void)first;
+    (void)second;
+    (void)error;
+}
+
+/* A blocking descriptor whose counter is full: the signal does not wait for a reader (if it did,
+ * this test would never end). With room it is written, also where poll is forbidden; what is no
+ * eventfd is told. */
+static void test_blocking_eventfd(void **state)
+{
+    (void)state;
+    static const npi_hook hook = {refuses_poll, is_told};
+    int file = eventfd(0, EFD_CLOEXEC);
+    assert_true(file >= 0);
+    uint64_t value = UINT64_MAX - 2; /* room for one */
+    assert_int_equal(write(file, &value, sizeof value), sizeof value);
+    assert_int_equal(npi_os_eventfd_signal(file), 0);
+    assert_int_equal(npi_os_eventfd_signal(file), EAGAIN);
+    assert_int_equal(read(file, &value, sizeof value), sizeof value);
+    assert_true(value == UINT64_MAX - 1);
+    npi_hook_set(&hook);
+    assert_int_equal(npi_os_eventfd_signal(file), 0);
+    npi_hook_set(NULL);
+    assert_int_equal(read(file, &value, sizeof value), sizeof value);
+    assert_int_equal(value, 1);
+    assert_int_equal(close(file), 0);
+    file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(file >= 0);
+    assert_int_equal(npi_os_eventfd_signal(file), EBADF); /* not for writing */
+    assert_int_equal(close(file), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_waking_vanished_memory_is_harmless),
         cmocka_unit_test(test_signal_ends_the_sleep),
         cmocka_unit_test(test_eventfd),
+        cmocka_unit_test(test_blocking_eventfd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
