@@ -99,15 +99,17 @@ NP_API void np_channel_destroy(np_channel *channel);
  * itself after its last send. The count is of senders, not of threads: any thread may add, send and
  * remove. Neither call waits.
  * Errors: add: NP_ERR_CLOSED (the last sender has gone, or the channel was closed), NP_ERR_LIMIT
- * (2^32 - 1 senders). remove: NP_ERR_INVALID_ARGUMENT (none is left).
+ * (2^32 - 1 senders). remove: NP_ERR_INVALID_ARGUMENT (none is left), and what np_channel_close()
+ * returns; the sender is removed then.
  */
 NP_API NP_MUST_USE np_status np_channel_add_sender(np_channel *channel);
 NP_API np_status np_channel_remove_sender(np_channel *channel);
 
 /*
  * Allows no further sends, whoever is left; senders that wait get NP_ERR_CLOSED, their items are
- * not inside. What is inside can still be received. Closing again does nothing. Does not wait, but
- * for a send that is copying its items at this moment.
+ * not inside. What is inside can still be received. Does not wait, but for a send that is copying
+ * its items at this moment. NP_ERR_NO_MEMORY: it is closed, but a continuation could not be
+ * submitted (np_channel_when_readable), and closing again tries again; else that does nothing.
  */
 NP_API np_status np_channel_close(np_channel *channel);
 
@@ -181,8 +183,9 @@ NP_API NP_MUST_USE np_status np_channel_receive_many_for(np_channel *channel, vo
  * own submits do), so the sender does not either. If it fails later on because the executor is shut
  * down, the argument goes to the executor's on_discard with NP_DISCARD_SHUTDOWN, on the thread that
  * made it ready. Without memory for it the continuation stays armed and the diagnostic
- * handler is told; the next send (receive, close) tries again, and so does a call that waits, every
- * millisecond. The executor has to outlive what is armed.
+ * handler is told; the next send (for room: receive) tries again, and so does a call that waits,
+ * every millisecond. In a closed channel closing again does, and each call that returns
+ * NP_ERR_CLOSED at once. The executor has to outlive what is armed.
  *
  * Never waits. On a channel with both promises arming asks the kernel for a fence, some
  * microseconds. What the sender did before is visible to the task. Errors: NP_ERR_INVALID_ARGUMENT

@@ -157,10 +157,11 @@ void np_channel_destroy(np_channel *channel)
 
 /* --- senders and closing ----------------------------------------------------------------- */
 
-npi_waiter *npi_channel_tell_all_locked(np_channel *channel, npi_ready_news *news)
+npi_waiter *npi_channel_tell_all_locked(np_channel *channel, npi_ready_news *news, bool *all)
 {
     npi_ready_fire(channel, &channel->readable, SIZE_MAX, news);
     npi_ready_fire(channel, &channel->writable, SIZE_MAX, news);
+    *all = channel->readable.first == NULL && channel->writable.first == NULL;
     npi_waiter *waiting = npi_waiter_claim_all(&channel->senders, NULL);
     return npi_waiter_claim_all(&channel->receivers, waiting);
 }
@@ -175,19 +176,26 @@ void npi_channel_told(npi_waiter *waiting, npi_ready_news *news)
     npi_ready_report(news);
 }
 
-/* Under the lock; releases it. */
-static void close_locked(np_channel *channel)
+/* Under the lock; releases it. `call` is the public function. */
+static np_status close_locked(np_channel *channel, const char *call)
 {
     npi_ready_news news = {0};
+    bool all;
     npi_store_relaxed(&channel->closed, 1u);
     if (channel->ring != NULL) {
         npi_lock_release(&channel->lock);
-        npi_ring_close(channel);
-        return;
+        all = npi_ring_close(channel);
+    } else {
+        npi_waiter *waiting = npi_channel_tell_all_locked(channel, &news, &all);
+        npi_lock_release(&channel->lock);
+        npi_channel_told(waiting, &news);
     }
-    npi_waiter *waiting = npi_channel_tell_all_locked(channel, &news);
-    npi_lock_release(&channel->lock);
-    npi_channel_told(waiting, &news);
+    if (all)
+        return NP_OK;
+    return npi_fail(NP_ERR_NO_MEMORY,
+                    "%s: the channel is closed, but the task of a continuation found no memory; it "
+                    "stays armed until the channel is closed again",
+                    call);
 }
 
 np_status np_channel_add_sender(np_channel *channel)
@@ -222,10 +230,8 @@ np_status np_channel_remove_sender(np_channel *channel)
     if (senders > 0)
         npi_store_relaxed(&channel->sender_count, senders - 1);
     if (senders == 1)
-        close_locked(channel);
-    else
-        npi_lock_release(&channel->lock);
-
+        return close_locked(channel, "np_channel_remove_sender");
+    npi_lock_release(&channel->lock);
     if (senders == 0)
         return npi_fail(NP_ERR_INVALID_ARGUMENT, "np_channel_remove_sender: no sender is left");
     return NP_OK;
@@ -237,8 +243,7 @@ np_status np_channel_close(np_channel *channel)
     if (status != NP_OK)
         return status;
     npi_lock_acquire(&channel->lock);
-    close_locked(channel);
-    return NP_OK;
+    return close_locked(channel, "np_channel_close");
 }
 
 /* --- looking at it ------------------------------------------------------------------------ */

@@ -89,9 +89,10 @@ struct np_channel {
  * is the name of the public function. */
 np_status npi_channel_check(const np_channel *channel, const char *call);
 
-/* At the end of a closing. Under the lock: readies every continuation and returns the waiters that
- * have to be told. After it: tells them; the channel may be gone. */
-npi_waiter *npi_channel_tell_all_locked(np_channel *channel, npi_ready_news *news);
+/* At the end of a closing. Under the lock: readies every continuation (*all: for none of them
+ * memory was missing) and returns the waiters that have to be told. After it: tells them; the
+ * channel may be gone. */
+npi_waiter *npi_channel_tell_all_locked(np_channel *channel, npi_ready_news *news, bool *all);
 void npi_channel_told(npi_waiter *waiting, npi_ready_news *news);
 
 /* How many calls wait in the channel at this moment, for tests. Takes the lock and walks the lists.

@@ -142,22 +142,27 @@ static bool is_ready(np_channel *channel, bool for_reading)
                        : channel->capacity == 0 || channel->queue.length < channel->capacity;
 }
 
-void npi_ready_retry(np_channel *channel)
+void npi_ready_retry_locked(np_channel *channel, npi_ready_news *news)
 {
-    npi_ready_news news = {NULL, NP_OK};
     npi_ready_list *lists[2] = {&channel->writable, &channel->readable};
     bool starved = false;
-    npi_lock_acquire(&channel->lock);
     /* Which of those that are armed had been readied is not known: all are. It is a hint. */
     for (int reading = 0; reading < 2; reading++) {
         if (lists[reading]->first == NULL || !is_ready(channel, reading != 0))
             continue;
-        npi_ready_fire(channel, lists[reading], SIZE_MAX, &news);
+        npi_ready_fire(channel, lists[reading], SIZE_MAX, news);
         starved = starved || lists[reading]->first != NULL;
     }
     npi_store_relaxed(&channel->starved, starved ? 1u : 0u);
     if (channel->ring != NULL)
         npi_ring_interest(channel);
+}
+
+void npi_ready_retry(np_channel *channel)
+{
+    npi_ready_news news = {NULL, NP_OK};
+    npi_lock_acquire(&channel->lock);
+    npi_ready_retry_locked(channel, &news);
     npi_lock_release(&channel->lock);
     npi_ready_report(&news);
 }

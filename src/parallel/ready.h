@@ -9,13 +9,14 @@
  *
  * Nobody else would come to submit what starved if all who could are waiting in the channel
  * themselves. So a call that waits while `starved` is set interrupts its wait from time to time and
- * tries again (transfer.c).
+ * tries again (transfer.c). In a closed channel nobody waits: there every call that finds it closed
+ * tries again, and closing says that it has left one.
  *
  * A record that was used is kept in the channel for the next arming: after the first few, arming
  * allocates nothing.
  *
- * Who may call what: _arm and _forget any thread; _fire under the lock; _report its caller, after
- * the lock, when the channel may be gone; _destroy alone.
+ * Who may call what: _arm and _forget any thread; _fire and what ends in _locked under the lock;
+ * _report its caller, after the lock, when the channel may be gone; _destroy alone.
  */
 #ifndef NPI_PARALLEL_READY_H
 #define NPI_PARALLEL_READY_H
@@ -48,8 +49,9 @@ typedef struct npi_ready_news {
 /* Readies at most `count` of the list. */
 void npi_ready_fire(np_channel *channel, npi_ready_list *list, size_t count, npi_ready_news *news);
 void npi_ready_report(npi_ready_news *news);
-/* Tries again what had no memory. Takes the lock. */
+/* Tries again what had no memory. The first takes the lock. */
 void npi_ready_retry(np_channel *channel);
+void npi_ready_retry_locked(np_channel *channel, npi_ready_news *news);
 /* Frees all records, armed or kept. */
 void npi_ready_destroy(np_channel *channel);
 

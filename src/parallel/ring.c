@@ -163,6 +163,16 @@ static inline void report(npi_transfer *t)
         npi_ready_report(&t->news);
 }
 
+/* A send finds it closed. It is `busy`, so the channel is still there. */
+static __attribute__((noinline, cold)) void too_late(np_channel *channel, npi_ready_news *news)
+{
+    if (npi_load_relaxed(&channel->starved) == 0) /* relaxed: a hint */
+        return;
+    npi_lock_acquire(&channel->lock);
+    npi_ready_retry_locked(channel, news);
+    npi_lock_release(&channel->lock);
+}
+
 np_status npi_ring_send(np_channel *channel, npi_transfer *t)
 {
     npi_ring *ring = channel->ring;
@@ -195,6 +205,8 @@ np_status npi_ring_send(np_channel *channel, npi_transfer *t)
             if ((npi_load_relaxed(&ring->interest) & NPI_RING_RECEIVER) != 0)
                 tell(channel, true, count, &t->news);
         }
+    } else {
+        too_late(channel, &t->news);
     }
     /* Release: pairs with the acquire in await_send. The last access to the channel. */
     npi_store_release(&ring->busy, 0u);
@@ -203,7 +215,7 @@ np_status npi_ring_send(np_channel *channel, npi_transfer *t)
 }
 
 /* Empty. NP_OK: it was, but there are items now. */
-static __attribute__((noinline, cold)) np_status end_of(np_channel *channel)
+static __attribute__((noinline, cold)) np_status end_of(np_channel *channel, npi_ready_news *news)
 {
     npi_ring *ring = channel->ring;
     if ((npi_load_relaxed(&ring->interest) & NPI_RING_ENDED) == 0) /* relaxed: a hint */
@@ -212,6 +224,8 @@ static __attribute__((noinline, cold)) np_status end_of(np_channel *channel)
      * last one. */
     npi_lock_acquire(&channel->lock);
     bool ended = (npi_load_relaxed(&ring->interest) & NPI_RING_ENDED) != 0;
+    if (npi_load_relaxed(&channel->starved) != 0)
+        npi_ready_retry_locked(channel, news);
     npi_lock_release(&channel->lock);
     NPI_CHECK(ended);
     (void)ended;
@@ -231,7 +245,7 @@ static np_status take(np_channel *channel, npi_transfer *t)
         there = npi_plain_get(&ring->seen_tail) - head;
     }
     if (there == 0) {
-        np_status status = end_of(channel);
+        np_status status = end_of(channel, &t->news);
         if (status != NP_OK)
             return status;
         npi_plain_set(&ring->seen_tail, npi_load_acquire(&ring->tail)); /* the same */
@@ -354,7 +368,7 @@ np_status npi_ring_wait(np_channel *channel, npi_transfer *t, uint64_t deadline)
 
 /* --- the end -------------------------------------------------------------------------------- */
 
-void npi_ring_close(np_channel *channel)
+bool npi_ring_close(np_channel *channel)
 {
     npi_ring *ring = channel->ring;
     npi_lock_acquire(&channel->lock);
@@ -367,8 +381,10 @@ void npi_ring_close(np_channel *channel)
     npi_ready_news news = {0};
     npi_lock_acquire(&channel->lock);
     npi_store_relaxed(&ring->interest, npi_load_relaxed(&ring->interest) | NPI_RING_ENDED);
-    npi_waiter *waiting = npi_channel_tell_all_locked(channel, &news);
+    bool all;
+    npi_waiter *waiting = npi_channel_tell_all_locked(channel, &news, &all);
     npi_ring_interest(channel);
     npi_lock_release(&channel->lock);
     npi_channel_told(waiting, &news);
+    return all;
 }

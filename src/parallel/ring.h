@@ -84,7 +84,8 @@ np_status npi_ring_receive(np_channel *channel, struct npi_transfer *t);
 /* Goes on, sleeping, until the same is true or the deadline passes (NP_ERR_WOULD_BLOCK). */
 np_status npi_ring_wait(np_channel *channel, struct npi_transfer *t, uint64_t deadline);
 
-void npi_ring_close(np_channel *channel);
+/* False: a continuation found no memory and stays armed. */
+bool npi_ring_close(np_channel *channel);
 /* Under the channel's lock: `interest` says what the lists say. */
 void npi_ring_interest(np_channel *channel);
 

@@ -161,6 +161,8 @@ static np_status attempt_locked(npi_transfer *t, bool wait)
             npi_channel_tally(sending ? &channel->full_waits : &channel->empty_waits, 1u);
             npi_waiter_add(sending ? &channel->senders : &channel->receivers, &t->self);
         }
+        if (status == NP_ERR_CLOSED && npi_load_relaxed(&channel->starved) != 0)
+            npi_ready_retry_locked(channel, &t->news);
         /* A walk over all segments at every item of a long queue would take time in the square of
          * it. */
         NPI_WALK(channel->queue.segments > 8 || npi_item_queue_valid(&channel->queue));

@@ -201,6 +201,37 @@ static void send_to_armed(fault_run *run)
     FAULT_CHECK(forgotten + counts.readied == 1);
 }
 
+/* The same of what ends the channel; it says what it has left. */
+static void ended(fault_run *run)
+{
+    np_channel_counts counts;
+    size_t forgotten;
+    FAULT_NEED(np_channel_count(run->channel, &counts));
+    run->expected = counts.readied;
+    FAULT_CHECK(np_channel_is_closed(run->channel));
+    FAULT_CHECK(counts.readied == (run->status == NP_OK ? 1 : 0));
+    FAULT_NEED(np_channel_forget(run->channel, fault_task, run, &forgotten));
+    FAULT_CHECK(forgotten + counts.readied == 1);
+}
+
+static void close_armed(fault_run *run)
+{
+    FAULT_CALL(run, np_channel_close(run->channel));
+    ended(run);
+}
+
+static void remove_last_of_armed(fault_run *run)
+{
+    FAULT_CALL(run, np_channel_remove_sender(run->channel));
+    ended(run);
+}
+
+static void prepare_armed_on_ring(fault_run *run)
+{
+    prepare_armed_ring(run);
+    FAULT_NEED(np_channel_when_readable(run->channel, run->executor, 1, fault_task, run));
+}
+
 static void account(fault_run *run, bool fired)
 {
     (void)fired;
@@ -331,6 +362,18 @@ static const fault_case cases[] = {
      .call = send_to_armed,
      .check = account,
      .elsewhere = true},
+    {.function = "np_channel_close",
+     .variant = "armed",
+     .prepare = prepare_armed,
+     .call = close_armed,
+     .check = account,
+     .allowed = {NP_ERR_NO_MEMORY}},
+    {.function = "np_channel_remove_sender",
+     .variant = "armed ring",
+     .prepare = prepare_armed_on_ring,
+     .call = remove_last_of_armed,
+     .check = account,
+     .allowed = {NP_ERR_NO_MEMORY}},
     {.function = "np_channel_notify_readable",
      .variant = "",
      .prepare = prepare_eventfd,

@@ -340,6 +340,75 @@ static void hold_hard(void *argument)
         (void)npi_os_futex_wait(&let_go, 0, NPI_NO_DEADLINE);
 }
 
+/* A worker that is held, and so many tasks behind it that the next one needs memory. Returns how
+ * many were submitted. */
+static uint32_t fill_queue(np_executor *executor)
+{
+    static const npi_hook hook = {no_memory, tell_nobody};
+    uint32_t submitted = 0;
+    npi_store_relaxed(&let_go, 0u);
+    assert_ok(np_submit(executor, hold_hard, NULL));
+    npi_hook_set(&hook);
+    while (np_submit(executor, note, NULL) == NP_OK)
+        assert_true(++submitted < 1000000);
+    npi_hook_set(NULL);
+    return submitted;
+}
+
+static np_status find_closed(np_channel *channel, unsigned way)
+{
+    switch (way) {
+    case 0: return np_channel_try_receive(channel, &out);
+    case 1: return np_channel_receive(channel, &out);
+    default: return np_channel_try_send(channel, &item);
+    }
+}
+
+/* The close may be the last call there is: it says that it has left a continuation. Whoever closes
+ * again, or finds the channel closed, has it submitted. */
+static void close_without_memory(bool ring, unsigned way)
+{
+    static const npi_hook hook = {no_memory, tell_nobody};
+    np_executor *executor = new_executor("numa:1 core:1 pu:1", 0);
+    np_channel *channel = make(ring, 1);
+    uint32_t submitted = fill_queue(executor);
+    npi_store_relaxed(&diagnosed, 0u);
+    np_set_diagnostic_handler(on_diagnostic, NULL);
+    assert_ok(np_channel_when_readable(channel, executor, 0, note, NULL));
+    npi_hook_set(&hook);
+    assert_status(np_channel_remove_sender(channel), NP_ERR_NO_MEMORY);
+    assert_non_null(strstr(np_error_detail(), "stays armed"));
+    assert_status(np_channel_close(channel), NP_ERR_NO_MEMORY);
+    assert_status(find_closed(channel, way), NP_ERR_CLOSED);
+    npi_hook_set(NULL);
+    assert_int_equal(npi_load_relaxed(&diagnosed), 1);
+    assert_true(np_channel_is_closed(channel));
+    assert_int_equal(readied(channel), 0);
+    if (way < 3)
+        assert_status(find_closed(channel, way), NP_ERR_CLOSED);
+    else
+        assert_ok(np_channel_close(channel));
+    assert_int_equal(readied(channel), 1);
+    assert_ok(np_channel_close(channel));
+    assert_int_equal(readied(channel), 1); /* once */
+    np_set_diagnostic_handler(NULL, NULL);
+    npi_store_release(&let_go, 1u);
+    npi_os_futex_wake(&let_go, 1);
+    expect_ran(executor, submitted + 1);
+    npi_store_relaxed(&ran, 0u);
+    np_channel_destroy(channel);
+    assert_ok(np_executor_destroy(executor));
+}
+
+static void test_no_memory_at_the_close(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 4; way++) {
+        close_without_memory(false, way);
+        close_without_memory(true, way);
+    }
+}
+
 /* Without memory for its task a continuation stays armed; the next send tries again. */
 static void test_no_memory_for_the_task(void **state)
 {
@@ -466,6 +535,7 @@ int main(void)
         cmocka_unit_test_teardown(test_refusals, nothing_left),
         cmocka_unit_test_teardown(test_a_full_inbox_stops_nobody, nothing_left),
         cmocka_unit_test_teardown(test_no_memory_for_the_task, nothing_left),
+        cmocka_unit_test_teardown(test_no_memory_at_the_close, nothing_left),
         cmocka_unit_test_teardown(test_a_chain_receives_everything, nothing_left),
         cmocka_unit_test_teardown(test_two_chains, nothing_left),
     };
