@@ -70,6 +70,7 @@ static NPI_COLD void spill(npi_buffer_cache *cache, npi_stock *stock)
 {
     npi_lock_acquire(&stock->lock);
     npi_stock_put_locked(stock, cache->previous);
+    stock->spills++; /* see raid */
     npi_lock_release(&stock->lock);
     npi_owner_add(&cache->held, 0u - cache->previous.count);
     cache->previous = (npi_chain){NULL, 0};
@@ -93,13 +94,15 @@ static void release_cached(npi_buffer_cache *cache, npi_stock *stock, npi_block 
 
 /* --- without a cache ---------------------------------------------------------------------- */
 
-static np_status acquire_stock(npi_stock *stock, bool may_grow, npi_block **out)
+/* *spills is of the moment at which it looked. */
+static np_status acquire_stock(npi_stock *stock, bool may_grow, uint64_t *spills, npi_block **out)
 {
     npi_chain chain = {NULL, 0};
     npi_lock_acquire(&stock->lock);
     np_status status = npi_stock_take_locked(stock, 1, may_grow, &chain);
     if (status == NP_OK)
         npi_owner_add(&stock->taken, (uint64_t)1);
+    *spills = stock->spills;
     npi_lock_release(&stock->lock);
     *out = chain.head;
     return status;
@@ -136,15 +139,26 @@ static bool raid_cache(npi_stock *stock, npi_buffer_cache *cache, npi_block **ou
 /*
  * The stock is dry. One raid at a time, and each looks into the stock first: so no block is on its
  * way from a cache to the stock, where nobody would see it, while another one looks. A block that
- * the stock has given to a cache shows in `held`, which is raised under the stock's lock. What may
- * be missed is only what is being released meanwhile.
+ * the stock has given to a cache shows in `held`, which is raised under the stock's lock.
+ *
+ * A chain that a cache spills goes the other way, behind the back of a raid that has looked into
+ * the stock and not yet into that cache; another cache, which the raid has been at, may have it by
+ * the time it looks into the stock again. So that look counts the spills, and while there was one
+ * everything is looked at anew. Each such round takes a whole chain of somebody's releases.
+ *
+ * What may be missed is only what is being released meanwhile.
  */
 static NPI_COLD bool raid(npi_stock *stock, npi_block **out)
 {
+    uint64_t before, spills;
     npi_lock_acquire(&stock->raid_lock);
-    bool found = acquire_stock(stock, false, out) == NP_OK;
-    for (uint32_t i = 0; i < stock->cache_count && !found; i++)
-        found = raid_cache(stock, &stock->caches[i], out);
+    bool found = acquire_stock(stock, false, &spills, out) == NP_OK;
+    do {
+        before = spills;
+        for (uint32_t i = 0; i < stock->cache_count && !found; i++)
+            found = raid_cache(stock, &stock->caches[i], out);
+        found = found || acquire_stock(stock, false, &spills, out) == NP_OK;
+    } while (!found && spills != before);
     npi_lock_release(&stock->raid_lock);
     return found;
 }
@@ -152,8 +166,9 @@ static NPI_COLD bool raid(npi_stock *stock, npi_block **out)
 static np_status acquire_of(npi_stock *stock, npi_block **out)
 {
     npi_buffer_cache *cache = own_cache(stock->pool, stock);
+    uint64_t spills;
     np_status status = cache != NULL ? acquire_cached(cache, stock, out)
-                                     : acquire_stock(stock, true, out);
+                                     : acquire_stock(stock, true, &spills, out);
     return __builtin_expect(status == NP_OK, 1) || raid(stock, out) ? NP_OK : status;
 }
 

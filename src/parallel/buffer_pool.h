@@ -61,6 +61,7 @@ typedef struct npi_stock {
     char *fresh;      /* in the newest slab: never handed out, */
     char *fresh_end;  /* ... to here */
     npi_slab *slabs;
+    uint64_t spills;           /* chains that came from caches, ever */
     npi_lock raid_lock;        /* one raids its caches at a time */
     np_atomic(uint64_t) total; /* blocks in slabs */
     np_atomic(uint64_t) taken; /* blocks ever handed out by the stock itself */
