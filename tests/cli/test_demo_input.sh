@@ -52,6 +52,7 @@ prints "tree/zz"
 prints "tree/b/1"
 prints "total"
 expect 1 "only a file that is not there" "$NUMAPERF" demo not-there
+[ ! -s out ] || fail "a report about nothing: $(cat out)"
 expect 1 "an empty name" "$NUMAPERF" demo ""
 says "cannot read ''"
 expect 1 "a name that is too long" "$NUMAPERF" demo "$(printf 'x%.0s' $(seq 5000))"

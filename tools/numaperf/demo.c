@@ -97,6 +97,8 @@ int demo_command(int argc, char **argv)
     bool done = false;
     if (input.has_streams && options.repeat > 1) {
         code = cli_usage_error("demo", "--repeat needs files that can be read again");
+    } else if (input.failed && input.count == 0) {
+        code = CLI_FAILURE; /* said; a report about nothing would bury it */
     } else {
         done = cli_open_topology(&options.machine, &topology) && run(topology, &input, &options);
         code = done && !input.failed ? CLI_OK : CLI_FAILURE;

@@ -67,7 +67,7 @@ static const char demo_page[] =
     "the output:\n"
     "      --json             print JSON\n"
     "  -q, --quiet            print the counts only\n"
-    "      --no-progress      no progress bar on the terminal\n"
+    "      --no-progress      no progress line on the terminal\n"
     "  -h, --help             this page\n"
     "  -V, --version          the version\n"
     "\n"
