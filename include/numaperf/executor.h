@@ -102,7 +102,8 @@ typedef void (*np_discard_fn)(void *context, np_task_fn fn, void *argument,
 /*
  * Zero, for every field, is the documented default. Each is also read from the environment variable
  * named beside it when the program left it at its default; a bad value there fails the creation
- * with NP_ERR_ENVIRONMENT, naming variable and value.
+ * with NP_ERR_ENVIRONMENT, naming variable and value; a variable NUMAPERF_... that is none of them
+ * is a warning to the diagnostic handler.
  */
 typedef struct np_executor_options {
     size_t size; /* sizeof(np_executor_options); NP_EXECUTOR_OPTIONS fills it in */

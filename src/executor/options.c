@@ -443,6 +443,8 @@ np_status npi_options_read(const np_executor_options *given, npi_options *out)
             status = read_lists(out);
         if (status == NP_OK)
             status = check(&out->values);
+        if (status == NP_OK)
+            npi_environment_check();
     }
     if (status != NP_OK)
         npi_options_release(out);

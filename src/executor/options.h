@@ -34,4 +34,7 @@ typedef struct npi_options {
 np_status npi_options_read(const np_executor_options *given, npi_options *out);
 void npi_options_release(npi_options *options);
 
+/* Tells the diagnostic handler of each NUMAPERF_ variable that is set and that nobody reads. */
+void npi_environment_check(void);
+
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 #include "memory/region_impl.h"
 
@@ -104,6 +105,7 @@ np_status npi_region_make_huge(np_region *region, size_t bytes, bool *done)
 {
     size_t huge = npi_huge_page_bytes(region->huge_pages);
     *done = false;
+    NPI_INVARIANT(huge != 0);
     if (bytes > SIZE_MAX - huge)
         return npi_fail_memory(bytes, "a region");
     region->page_bytes = huge;

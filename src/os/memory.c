@@ -91,7 +91,7 @@ int npi_os_open_file(const char *path, bool writable, int *file)
 int npi_os_file_look(int file, npi_os_file_info *out)
 {
     struct stat status;
-    struct statfs system;
+    struct statfs system = {0};
     int error = npi_library_fstat(file, &status);
     if (error != 0)
         return error;

@@ -257,6 +257,9 @@ int npi_os_path_device(const char *path, uint32_t *major, uint32_t *minor);
 
 /* The value of an environment variable, or NULL. In a set-user-id program always NULL. */
 const char *npi_os_environment(const char *name);
+/* The next "NAME=value" whose name begins so, from *at (0 at first) on, or NULL. Like the above not
+ * to be called while another thread changes the environment. */
+const char *npi_os_environment_next(const char *prefix, size_t *at);
 
 /* A resource limit in bytes (UINT64_MAX: unlimited). */
 int npi_os_locked_memory_limit(uint64_t *bytes);

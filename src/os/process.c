@@ -8,6 +8,9 @@
  */
 #include <linux/capability.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
 
 #include "os/call.h"
 #include "os/library.h"
@@ -51,6 +54,19 @@ uint32_t npi_os_process_generation(void)
 const char *npi_os_environment(const char *name)
 {
     return secure_getenv(name);
+}
+
+const char *npi_os_environment_next(const char *prefix, size_t *at)
+{
+    if (environ == NULL || getauxval(AT_SECURE) != 0)
+        return NULL;
+    for (size_t i = 0; environ[i] != NULL; i++) {
+        if (i >= *at && strncmp(environ[i], prefix, strlen(prefix)) == 0) {
+            *at = i + 1;
+            return environ[i];
+        }
+    }
+    return NULL;
 }
 
 int npi_os_locked_memory_limit(uint64_t *bytes)

@@ -120,7 +120,7 @@ np_status npi_stock_take_locked(npi_stock *stock, uint32_t want, bool may_grow, 
 void npi_stock_put_locked(npi_stock *stock, npi_chain chain);
 
 /* The slab that an address lies in, or NULL. Any thread. */
-npi_slab *npi_slab_find(const np_buffer_pool *pool, const void *address);
+npi_slab *npi_slab_find(const np_buffer_pool *given, const void *address);
 np_status npi_slab_table_init(np_buffer_pool *pool, size_t slabs);
 void npi_slab_table_free(np_buffer_pool *pool);
 

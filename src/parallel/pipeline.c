@@ -399,8 +399,8 @@ static np_status fail_as(const np_pipeline *pipeline, np_status status, npi_stop
     case NPI_STOP_NONE: break;
     case NPI_STOP_STAGE:
         return npi_fail(status, "the pipeline's %s \"%s\" failed at item %llu: %s (%s)",
-                        stage->index == 0 ? "source" : "stage", name, (unsigned long long)number,
-                        np_status_name(status), np_status_text(status));
+                        stage != NULL && stage->index == 0 ? "source" : "stage", name,
+                        (unsigned long long)number, np_status_name(status), np_status_text(status));
     case NPI_STOP_WHERE:
         return npi_fail(status, "the pipeline's stage \"%s\": item %llu lies on no known NUMA node",
                         name, (unsigned long long)number);

@@ -37,6 +37,10 @@ bad NUMAPERF_INBOX_CAPACITY 0
 bad NUMAPERF_INBOX_FULL drop
 bad NUMAPERF_WATCH_CHANGES yes
 
+# A misspelt name changes nothing, which is said; the shell's own of another spelling are not ours.
+expect 0 "a variable that nobody reads" env NUMAPERF_STEAL_POLCY=any NUMAPERF=x "$NUMAPERF" demo "$scratch/file"
+says "NUMAPERF_STEAL_POLCY is set, and there is no option of that name"
+
 expect 0 "policy from the environment" env NUMAPERF_STEAL_POLICY=local-only \
     "$NUMAPERF" demo --json "$scratch/file"
 prints '"policy": "local-only"'

@@ -184,6 +184,14 @@ const char *npi_os_environment(const char *name)
     return get(variables, name);
 }
 
+/* Only whether there are some is of interest, and the stories set none that nobody reads. */
+const char *npi_os_environment_next(const char *prefix, size_t *at)
+{
+    (void)prefix;
+    (void)at;
+    return NULL;
+}
+
 int npi_os_read_file(const char *path, char *buffer, size_t capacity, size_t *length)
 {
     if (capacity == 0)

@@ -175,6 +175,43 @@ static void test_thread_name(void **state)
     refused("NUMAPERF_THREAD_NAME", "databases");
 }
 
+static char last_message[200];
+static int messages;
+
+static void hear(void *context, np_severity severity, const char *message)
+{
+    (void)context;
+    if (severity == NP_SEVERITY_WARNING) {
+        snprintf(last_message, sizeof last_message, "%s", message);
+        messages++;
+    }
+}
+
+static void test_a_name_that_nobody_reads(void **state)
+{
+    (void)state;
+    const np_executor_options deaf = {.size = sizeof deaf, .ignore_environment = true};
+    static const struct {
+        const char *name;
+        int expected;
+    } cases[] = {{"NUMAPERF_STEAL_POLCY", 1}, {"NUMAPERF_NODE", 1}, {"NUMAPERF_", 1},
+                 {"NUMAPERF_NODES", 0},       {"NUMAPERF", 0},      {"MY_NUMAPERF_X", 0}};
+    np_set_diagnostic_handler(hear, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        messages = 0;
+        np_executor *executor = with(cases[i].name, "1", FOUR_NODES, NULL);
+        assert_int_equal(messages, cases[i].expected);
+        if (messages > 0)
+            assert_non_null(strstr(last_message, cases[i].name));
+        assert_int_equal(np_executor_destroy(executor), NP_OK);
+        messages = 0;
+        executor = with(cases[i].name, "1", FOUR_NODES, &deaf);
+        assert_int_equal(messages, 0);
+        assert_int_equal(np_executor_destroy(executor), NP_OK);
+    }
+    np_set_diagnostic_handler(NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_search_time),
         cmocka_unit_test(test_spare_workers),
         cmocka_unit_test(test_thread_name),
+        cmocka_unit_test(test_a_name_that_nobody_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

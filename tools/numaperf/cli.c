@@ -254,6 +254,24 @@ static void print_diagnostic(void *context, np_severity severity, const char *me
     }
 }
 
+static void print_misspelt(void *context, np_severity severity, const char *message)
+{
+    (void)context;
+    (void)severity;
+    if (strncmp(message, "NUMAPERF_", strlen("NUMAPERF_")) == 0) {
+        cli_error("%s", message);
+    }
+}
+
+np_status cli_create_executor(const np_topology *topology, const np_executor_options *options,
+                              np_executor **out)
+{
+    np_set_diagnostic_handler(print_misspelt, NULL);
+    np_status status = np_executor_create(topology, options, out);
+    np_set_diagnostic_handler(NULL, NULL);
+    return status;
+}
+
 bool cli_open_topology(const cli_machine *machine, np_topology **out)
 {
     np_status status;

@@ -100,4 +100,8 @@ enum { CLI_OPTION_SYNTHETIC = 256, CLI_OPTION_XML, CLI_OPTION_JSON, CLI_OPTION_F
 /* This machine, or the virtual one that the options describe. Says what failed. */
 bool cli_open_topology(const cli_machine *machine, np_topology **out);
 
+/* np_executor_create() that also says which environment variables are misspelt. */
+np_status cli_create_executor(const np_topology *topology, const np_executor_options *options,
+                              np_executor **out);
+
 #endif

@@ -65,7 +65,7 @@ static bool run_on(np_executor *executor, demo_input *input, const demo_options 
 static bool run(const np_topology *topology, demo_input *input, const demo_options *options)
 {
     np_executor *executor = NULL;
-    np_status status = np_executor_create(topology, &options->executor, &executor);
+    np_status status = cli_create_executor(topology, &options->executor, &executor);
     if (status != NP_OK) {
         cli_library_error(status, "cannot start the workers");
         return false;
