@@ -123,7 +123,9 @@ NP_API NP_MUST_USE np_status np_parallel_reduce(np_executor *executor, size_t be
  * among its workers, as slices; a worker that comes takes its own slice, or, if that is taken, one
  * that nobody has come for yet. So the same elements go to the same worker in the next loop over
  * the same array, and over another one that is divided alike. Elements on a node without workers go
- * to the nearest one that has some. Adaptive: when a slice is all that is left, idle workers help,
+ * to the nearest one that has some; those on a node that the executor's topology has not (a cpuset
+ * hides it, or it came later), to the node whose equal part of the whole range they are in.
+ * Adaptive: when a slice is all that is left, idle workers help,
  * those of the node first and those of other nodes as the steal policy allows. Static: only workers
  * of the node, no help. A loop so short that waking another worker would take longer stays on the
  * calling worker, wherever its elements are.
@@ -147,7 +149,8 @@ NP_API NP_MUST_USE np_status np_parallel_reduce_array(np_executor *executor, con
  * end of a file. A region that is
  * bound to one node, or prefers one, is that node's; of any other the kernel is asked where its
  * pages are (one system call for 512 of them in each loop), and pages that are not present belong
- * to the node of the page before. On a virtual topology such a region's pages are divided equally.
+ * to the node of the page before; pages on a node that the topology has not are divided as elements
+ * are. On a virtual topology such a region's pages are divided equally.
  * Errors also as np_region_audit_pages().
  */
 NP_API NP_MUST_USE np_status np_parallel_for_region(np_executor *executor, const np_region *region,

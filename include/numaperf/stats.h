@@ -54,7 +54,7 @@ NP_BEGIN_DECLS
     X(NP_COUNTER_DATA_NO_WORKER, "data_no_worker", "afar: no worker on the data's node")      \
     X(NP_COUNTER_DATA_SENT, "data_sent", "afar: sent to another node than its data's")        \
     X(NP_COUNTER_DATA_SPREAD, "data_spread", "of submitted tasks, on further nodes")          \
-    X(NP_COUNTER_DATA_UNKNOWN, "data_unknown", "of submitted tasks, where nobody knows")      \
+    X(NP_COUNTER_DATA_UNKNOWN, "data_unknown", "of tasks and loops, where nobody knows")      \
     X(NP_COUNTER_DATA_CALLS, "data_calls", "system calls that asked where data lies")
 
 typedef enum np_counter {

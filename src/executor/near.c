@@ -138,6 +138,10 @@ void npi_near_ran_stretch(npi_worker *worker, np_node_index home, np_node_index 
                           uint64_t tasks, uint64_t bytes, np_counter because)
 {
     np_node_index ran = worker->node->index;
+    if (data == NP_NODE_INDEX_NONE) {
+        npi_count(&worker->counters, NP_COUNTER_DATA_UNKNOWN, bytes);
+        return;
+    }
     if (npi_node_is_gone(worker->node)) /* Relaxed: a number to count by. */
         ran = npi_load_relaxed(&worker->node->place);
     np_counter which = NP_COUNTER_DATA_LOCAL;

@@ -44,7 +44,7 @@ void npi_near_ran(npi_worker *worker, uint64_t meta, np_node_index ran);
 /* `bytes` of a loop whose data lies on `data` were run by this worker, among them the beginnings of
  * `tasks` stretches. Should that be elsewhere: because its task had left home for that reason
  * (npi_worker's left_because when it was taken), or NP_COUNTER_DATA_HELPED, as a part of a slice
- * that another worker had come for. */
+ * that another worker had come for. `data` may be NP_NODE_INDEX_NONE: a node that nobody knows. */
 void npi_near_ran_stretch(npi_worker *worker, np_node_index home, np_node_index data,
                           uint64_t tasks, uint64_t bytes, np_counter because);
 

@@ -16,7 +16,7 @@
 
 /* Where the data of a loop lies, by node index. */
 typedef struct npi_loop_place {
-    np_node_index data;
+    np_node_index data;       /* NP_NODE_INDEX_NONE: on a node that the executor does not know */
     np_node_index home;       /* whose workers are to run it: data's, or the nearest with workers */
     size_t index_bytes;       /* of data that an index stands for */
     const npi_worker *runner; /* who took the slice; all others help */

@@ -11,9 +11,13 @@
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
-static np_status begin_pieces(npi_pieces *pieces, size_t room)
+/* Of `indices`; `most` pieces lie on one node each. */
+static np_status begin_pieces(npi_pieces *pieces, const np_executor *executor, size_t indices,
+                              size_t most)
 {
-    *pieces = (npi_pieces){.room = room};
+    /* Where equal parts of the range meet, data on unknown nodes is divided. */
+    size_t room = most + executor->node_count;
+    *pieces = (npi_pieces){.indices = indices, .room = room};
     pieces->list = npi_alloc_array(room, sizeof *pieces->list, 0);
     return pieces->list != NULL
                ? NP_OK
@@ -25,24 +29,54 @@ void npi_pieces_free(npi_pieces *pieces)
     npi_free_array(pieces->list, pieces->room, sizeof *pieces->list);
 }
 
-/* Appends begin .. end - 1, or makes the last piece longer. */
-static np_status add_piece(npi_pieces *pieces, const np_executor *executor, size_t begin,
-                           size_t end, np_node_id node)
+/* Appends begin .. end - 1, or makes the last piece longer. `near`: whose workers run it, or the
+ * nearest's. */
+static void append(npi_pieces *pieces, const np_executor *executor, size_t begin, size_t end,
+                   np_node_index data, np_node_index near)
+{
+    np_node_index home = npi_nearest_with_workers(executor->nodes[near])->index;
+    npi_piece *last = pieces->count != 0 ? &pieces->list[pieces->count - 1] : NULL;
+    if (last != NULL && last->data == data && last->home == home) {
+        last->end = end;
+        return;
+    }
+    NPI_INVARIANT(pieces->count < pieces->room);
+    pieces->list[pieces->count++] = (npi_piece){begin, end, data, home};
+}
+
+/* Where equal part `number` of a range begins. The first few are one longer. */
+static size_t part_begin(const npi_pieces *pieces, size_t parts, size_t number)
+{
+    size_t extra = pieces->indices % parts;
+    return pieces->indices / parts * number + (number < extra ? number : extra);
+}
+
+/*
+ * Data on a node that the executor's topology has not: a cpuset has hidden it, it came later, or
+ * the pages of a file were brought there by others. No worker is known to be nearer than another,
+ * so each node's run what lies in their equal part of the whole range: the same ones every time.
+ */
+static void append_unknown(npi_pieces *pieces, const np_executor *executor, size_t begin,
+                           size_t end)
+{
+    for (uint32_t i = 0; i < executor->node_count && begin < end; i++) {
+        size_t limit = part_begin(pieces, executor->node_count, (size_t)i + 1);
+        if (limit <= begin)
+            continue;
+        size_t stop = limit < end ? limit : end;
+        append(pieces, executor, begin, stop, NP_NODE_INDEX_NONE, i);
+        begin = stop;
+    }
+}
+
+static void add_piece(npi_pieces *pieces, const np_executor *executor, size_t begin, size_t end,
+                      np_node_id node)
 {
     np_node_index data = np_topology_node_index(executor->topology, node);
     if (data == NP_NODE_INDEX_NONE)
-        return npi_fail(NP_ERR_INVALID_NODE,
-                        "the data lies on NUMA node %d, which the executor's topology has not",
-                        (int)node);
-    npi_piece *last = pieces->count != 0 ? &pieces->list[pieces->count - 1] : NULL;
-    if (last != NULL && last->data == data) {
-        last->end = end;
-        return NP_OK;
-    }
-    NPI_INVARIANT(pieces->count < pieces->room);
-    npi_node *home = npi_nearest_with_workers(executor->nodes[data]);
-    pieces->list[pieces->count++] = (npi_piece){begin, end, data, home->index};
-    return NP_OK;
+        append_unknown(pieces, executor, begin, end);
+    else
+        append(pieces, executor, begin, end, data, data);
 }
 
 static size_t divided_up(size_t a, size_t b)
@@ -54,17 +88,16 @@ np_status npi_pieces_of_array(npi_pieces *pieces, const np_executor *executor,
                               const np_array *array, size_t grain)
 {
     size_t count = np_array_piece_count(array);
-    np_status status = begin_pieces(pieces, count);
+    size_t indices = divided_up(np_array_count(array), grain);
+    np_status status = begin_pieces(pieces, executor, indices, count);
     for (size_t i = 0; status == NP_OK && i < count; i++) {
         np_piece piece;
         (void)np_array_piece(array, i, &piece);
         size_t begin = divided_up(piece.begin, grain);
         size_t end = divided_up(piece.end, grain);
         if (begin < end)
-            status = add_piece(pieces, executor, begin, end, piece.node);
+            add_piece(pieces, executor, begin, end, piece.node);
     }
-    if (status != NP_OK)
-        npi_pieces_free(pieces);
     return status;
 }
 
@@ -82,32 +115,26 @@ static bool is_of_one_node(const np_region *region, np_node_id *node)
 }
 
 /* One piece for each node of the topology. */
-static np_status divide_equally(npi_pieces *pieces, const np_executor *executor, size_t pages)
+static void divide_equally(npi_pieces *pieces, const np_executor *executor)
 {
     uint32_t nodes = executor->node_count;
-    np_status status = begin_pieces(pieces, nodes);
-    for (uint32_t i = 0; status == NP_OK && i < nodes; i++) {
-        size_t begin = pages / nodes * i + (i < pages % nodes ? i : pages % nodes);
-        size_t end = begin + pages / nodes + (i < pages % nodes);
+    for (uint32_t i = 0; i < nodes; i++) {
+        size_t begin = part_begin(pieces, nodes, i);
+        size_t end = part_begin(pieces, nodes, (size_t)i + 1);
         if (begin < end)
-            status = add_piece(pieces, executor, begin, end,
-                               np_topology_node_id(executor->topology, i));
+            append(pieces, executor, begin, end, i, i);
     }
-    return status;
 }
 
-static np_status add_pages(npi_pieces *pieces, const np_executor *executor, const np_node_id *nodes,
-                           size_t pages)
+static void add_pages(npi_pieces *pieces, const np_executor *executor, const np_node_id *nodes)
 {
     /* Pages that are nowhere go with those before them; the first ones to the first node. */
     np_node_id node = executor->nodes[0]->id;
-    np_status status = NP_OK;
-    for (size_t page = 0; status == NP_OK && page < pages; page++) {
+    for (size_t page = 0; page < pieces->indices; page++) {
         if (nodes[page] != NP_NODE_ID_NONE)
             node = nodes[page];
-        status = add_piece(pieces, executor, page, page + 1, node);
+        add_piece(pieces, executor, page, page + 1, node);
     }
-    return status;
 }
 
 static np_status ask_for_pages(npi_pieces *pieces, const np_executor *executor,
@@ -119,9 +146,9 @@ static np_status ask_for_pages(npi_pieces *pieces, const np_executor *executor,
     np_region_audit audit;
     np_status status = np_region_audit_pages(region, &audit, nodes, pages);
     if (status == NP_OK)
-        status = begin_pieces(pieces, pages);
+        status = begin_pieces(pieces, executor, pages, pages);
     if (status == NP_OK)
-        status = add_pages(pieces, executor, nodes, pages);
+        add_pages(pieces, executor, nodes);
     npi_free_array(nodes, pages, sizeof *nodes);
     return status;
 }
@@ -132,18 +159,17 @@ np_status npi_pieces_of_region(npi_pieces *pieces, const np_executor *executor,
     size_t pages = npi_region_pages(region);
     np_node_id node;
     np_status status;
-    *pieces = (npi_pieces){0};
     if (is_of_one_node(region, &node)) {
-        status = begin_pieces(pieces, 1);
+        status = begin_pieces(pieces, executor, pages, 1);
         if (status == NP_OK)
-            status = add_piece(pieces, executor, 0, pages, node);
+            add_piece(pieces, executor, 0, pages, node);
     } else if (executor->is_virtual) {
-        status = divide_equally(pieces, executor, pages);
+        status = begin_pieces(pieces, executor, pages, executor->node_count);
+        if (status == NP_OK)
+            divide_equally(pieces, executor);
     } else {
         status = ask_for_pages(pieces, executor, region, pages);
     }
-    if (status != NP_OK)
-        npi_pieces_free(pieces);
     return status;
 }
 

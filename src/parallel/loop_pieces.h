@@ -2,8 +2,9 @@
  * parallel/loop_pieces.h - how a loop over placed data is divided: who is to run what.
  *
  *   piece     consecutive indices whose data lies on one node; they tile the range, ascending
- *   home      the node whose workers run a piece: its own, or the nearest with workers
- *   slice     what one worker of a home is to run: its equal share of the home's indices, in order
+ *   home      the node whose workers run a piece: its own, or the nearest with workers; for data
+ *             on a node that the executor does not know, the one whose equal part of the range it
+ * is slice     what one worker of a home is to run: its equal share of the home's indices, in order
  *   stretch   consecutive indices of one slice: a piece, or what slices leave of it
  *
  * Pure arithmetic on the caller's stack and in one allocation; a division never changes but for the
@@ -16,13 +17,13 @@
 
 typedef struct npi_piece {
     size_t begin, end;
-    np_node_index data;
+    np_node_index data; /* NP_NODE_INDEX_NONE: on a node that the executor does not know */
     np_node_index home;
 } npi_piece;
 
 typedef struct npi_stretch {
     size_t begin, end;
-    np_node_index data;
+    np_node_index data; /* as a piece's */
     uint32_t slice;
 } npi_stretch;
 
@@ -56,11 +57,12 @@ typedef struct npi_pieces {
     npi_piece *list;
     size_t count;
     size_t room;
+    size_t indices; /* of the range */
 } npi_pieces;
 
 /* Of an array, `grain` elements (the last time perhaps fewer) being one index; each index belongs
- * to the node of its first element. Errors: NP_ERR_NO_MEMORY; NP_ERR_INVALID_NODE when a node of
- * the array is none of the executor's topology. Set the detail. */
+ * to the node of its first element. Sets the detail of NP_ERR_NO_MEMORY, the only error; *pieces
+ * need not be freed then. */
 np_status npi_pieces_of_array(npi_pieces *pieces, const np_executor *executor,
                               const np_array *array, size_t grain);
 /* The last one may be a part only: the end of a file. */

@@ -126,7 +126,8 @@ bool npi_rule_data_unknown(const npi_figures *figures, double threshold, npi_tex
     say_part(say, unknown, all);
     npi_text_add(say,
                  " had no known node when the task was submitted: the pages were not there "
-                 "yet, or the kernel does not say (%s asked). Touch the data first, or place "
+                 "yet, lay on a node that the topology has not, or the kernel does not say (%s "
+                 "asked). Touch the data first, or place "
                  "it with np_region.",
                  npi_plural_word(total(figures, NP_COUNTER_DATA_CALLS), "time").text);
     return true;
