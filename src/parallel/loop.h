@@ -18,10 +18,19 @@
 typedef struct npi_loop_place {
     np_node_index data;       /* NP_NODE_INDEX_NONE: on a node that the executor does not know */
     np_node_index home;       /* whose workers are to run it: data's, or the nearest with workers */
-    size_t index_bytes;       /* of data that an index stands for */
+    size_t index_bytes;       /* of data that an index stands for, but for the last one of all, */
+    size_t end;               /* ... before which the range ends, */
+    size_t missing;           /* ... and which has so many bytes less */
     const npi_worker *runner; /* who took the slice; all others help */
     np_counter left_because;  /* ... and why it had left its home, if the runner is elsewhere */
 } npi_loop_place;
+
+/* Of the data of `count` indices from `begin` on. */
+static inline uint64_t npi_loop_bytes(const npi_loop_place *place, size_t begin, size_t count)
+{
+    uint64_t bytes = (uint64_t)count * place->index_bytes;
+    return count != 0 && begin + count == place->end ? bytes - place->missing : bytes;
+}
 
 /* One call of np_parallel_for; on the stack of whoever runs it, read by all who take part, and so
  * on lines of its own. */

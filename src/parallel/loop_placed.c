@@ -24,7 +24,8 @@
 /* One call; on the stack of whoever runs it, and read by all who take part. */
 typedef struct placed {
     npi_loop_call *call;
-    size_t index_bytes; /* of data that an index stands for */
+    size_t index_bytes; /* of data that an index stands for, */
+    size_t missing;     /* ... and how many less the last one */
     npi_division division;
     npi_values *values; /* one for each stretch; NULL: no reduction */
 } placed;
@@ -48,15 +49,22 @@ static void *begin_value(const placed *job, size_t stretch)
     return value;
 }
 
+static npi_loop_place place_of(const slice_run *run, const npi_stretch *stretch)
+{
+    return (npi_loop_place){.data = stretch->data,
+                            .home = run->slice->home,
+                            .index_bytes = run->job->index_bytes,
+                            .end = run->job->call->end,
+                            .missing = run->job->missing,
+                            .runner = run->worker,
+                            .left_because = run->left_because};
+}
+
 static void run_stretch(const slice_run *run, size_t number)
 {
     placed *job = run->job;
     const npi_stretch *stretch = &job->division.stretches[number];
-    npi_loop_place place = {.data = stretch->data,
-                            .home = run->slice->home,
-                            .index_bytes = job->index_bytes,
-                            .runner = run->worker,
-                            .left_because = run->left_because};
+    npi_loop_place place = place_of(run, stretch);
     npi_loop loop = job->call->loop;
     loop.place = &place;
     /* In a forked child the wait for the tasks says so. */
@@ -95,8 +103,9 @@ static void run_alone(const slice_run *run)
             at += piece;
             done += piece;
         }
+        npi_loop_place place = place_of(run, stretch);
         npi_near_ran_stretch(run->worker, slice->home, stretch->data, 1,
-                             (uint64_t)done * job->index_bytes, run->left_because);
+                             npi_loop_bytes(&place, stretch->begin, done), run->left_because);
     }
 }
 
@@ -202,10 +211,11 @@ static bool is_short(const npi_loop_call *c, npi_worker *worker)
 
 /* `c`: inside a task, or outside of the executor. */
 static np_status run_pieces(npi_loop_call *c, const npi_pieces *pieces, size_t index_bytes,
-                            void *result)
+                            size_t bytes, void *result)
 {
     npi_values values;
     placed job = {.call = c, .index_bytes = index_bytes};
+    job.missing = index_bytes * (c->end - c->begin) - bytes;
     np_status status = npi_division_make(&job.division, c->executor, pieces);
     if (status != NP_OK)
         return status;
@@ -230,6 +240,7 @@ typedef struct data {
     const np_region *region; /* one of the two */
     size_t grain;            /* elements per index */
     size_t index_bytes;
+    size_t bytes; /* all of it: the last index may have fewer */
     npi_loop_call *call;
     void *result;
 } data;
@@ -248,7 +259,7 @@ static np_status run_data(const data *of)
                            : npi_pieces_of_region(&pieces, c->executor, of->region);
     if (status != NP_OK)
         return status;
-    status = run_pieces(c, &pieces, of->index_bytes, of->result);
+    status = run_pieces(c, &pieces, of->index_bytes, of->bytes, of->result);
     npi_pieces_free(&pieces);
     return status;
 }
@@ -293,6 +304,7 @@ np_status np_parallel_for_array(np_executor *executor, const np_array *array,
     c.end = np_array_count(array);
     data of = {.array = array, .grain = 1, .call = &c};
     of.index_bytes = np_array_element_size(array);
+    of.bytes = of.index_bytes * c.end;
     return finish_data(&of);
 }
 
@@ -334,6 +346,7 @@ np_status np_parallel_reduce_array(np_executor *executor, const np_array *array,
     c.end = np_array_count(array);
     data of = {.array = array, .grain = 1, .call = &c, .result = result};
     of.index_bytes = np_array_element_size(array);
+    of.bytes = of.index_bytes * c.end;
     if (reduction.deterministic)
         return reduce_deterministically(&of, &reduction);
     npi_reduction_loop(&c, &reduction);
@@ -373,6 +386,8 @@ np_status np_parallel_for_region(np_executor *executor, const np_region *region,
     c.loop.grain = c.loop.grain / pages.page_bytes + (c.loop.grain % pages.page_bytes != 0);
     c.loop.body = run_pages;
     c.loop.context = &pages;
-    data of = {.region = region, .grain = 1, .index_bytes = pages.page_bytes, .call = &c};
+    data of = {.region = region, .grain = 1, .call = &c};
+    of.index_bytes = pages.page_bytes;
+    of.bytes = pages.bytes;
     return finish_data(&of);
 }

@@ -193,15 +193,17 @@ static void add_value(run *r, part *p)
 
 /* --- parts ------------------------------------------------------------------------------------ */
 
-/* `taken`: a part that its owner has not any more. Who takes it may divide it again and join those
- * parts itself: it helps with them all the same. */
-static __attribute__((noinline)) void count_placed(const run *r, uint64_t tasks, bool taken)
+/* `begin`: of the part or stretch; the run's own indices are its first ones. `taken`: a part that
+ * its owner has not any more. Who takes it may divide it again and join those parts itself: it
+ * helps with them all the same. */
+static __attribute__((noinline)) void count_placed(const run *r, size_t begin, uint64_t tasks,
+                                                   bool taken)
 {
     const npi_loop_place *place = r->loop->place;
     if (r->done == 0)
         return;
     npi_near_ran_stretch(r->worker, place->home, place->data, tasks,
-                         (uint64_t)r->done * place->index_bytes,
+                         npi_loop_bytes(place, begin, r->done),
                          r->worker == place->runner ? place->left_because : NP_COUNTER_DATA_HELPED);
     if (taken)
         npi_count(&r->worker->counters,
@@ -222,7 +224,7 @@ static uintptr_t run_part(np_worker *worker, uintptr_t argument)
     r.begun = r.now = npi_os_ticks();
     work(&r, p->begin, p->end);
     if (p->loop->place != NULL)
-        count_placed(&r, 0, worker != p->owner);
+        count_placed(&r, p->begin, 0, worker != p->owner);
     return 0;
 }
 
@@ -355,7 +357,7 @@ bool npi_loop_run(npi_worker *worker, const npi_loop *loop, size_t begin, size_t
     r.expected = memory->helped;
     work(&r, begin, end);
     if (__builtin_expect(loop->place != NULL, 0))
-        count_placed(&r, 1, false);
+        count_placed(&r, begin, 1, false);
     if (__builtin_expect(r.shared && npi_worker_is_orphan(worker), 0))
         return false;
     if (r.done == 0 || loop->grain != 0)

@@ -396,6 +396,48 @@ static void test_help_with_stretches_is_counted(void **state)
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
 
+static void count_elements(void *context, size_t begin, size_t end, void *value)
+{
+    (void)context;
+    *(uint64_t *)value += end - begin;
+}
+
+static void add_counts(void *context, void *into, const void *from)
+{
+    (void)context;
+    *(uint64_t *)into += *(const uint64_t *)from;
+}
+
+/* Deterministic stretches, the last of them short: the bytes are the array's, not those of whole
+ * stretches. */
+static void test_bytes_of_the_last_stretch(void **state)
+{
+    (void)state;
+    static const size_t grains[] = {0, 7, 999, 39999};
+    const np_reduction count = {.size = sizeof count,
+                                .bytes = sizeof(uint64_t),
+                                .body = count_elements,
+                                .combine = add_counts,
+                                .deterministic = true};
+    for (int schedule = 0; schedule < 2; schedule++) {
+        np_executor *executor = pool_create(TWO_BY_TWO, NULL);
+        np_array *array = make_array(executor, NP_DISTRIBUTION_BLOCK, 8);
+        np_loop_options options = {.size = sizeof options};
+        options.schedule = schedule == 0 ? NP_SCHEDULE_ADAPTIVE : NP_SCHEDULE_STATIC;
+        for (size_t i = 0; i < sizeof grains / sizeof *grains; i++) {
+            uint64_t elements = 0;
+            options.grain = grains[i];
+            assert_int_equal(np_parallel_reduce_array(executor, array, &options, &count, &elements),
+                             NP_OK);
+            assert_int_equal(elements, ELEMENTS);
+            assert_int_equal(np_executor_wait_idle(executor, NP_FOREVER), NP_OK);
+            check_bytes(executor, (i + 1) * ELEMENTS * 8, false);
+        }
+        np_array_destroy(array);
+        assert_int_equal(np_executor_destroy(executor), NP_OK);
+    }
+}
+
 /* --- regions
  * -------------------------------------------------------------------------------------------
  */
@@ -669,6 +711,7 @@ int main(void)
         cmocka_unit_test(test_grain_beyond_the_data),
         cmocka_unit_test(test_help_with_stretches_is_counted),
         cmocka_unit_test(test_help_has_its_reason),
+        cmocka_unit_test(test_bytes_of_the_last_stretch),
         cmocka_unit_test(test_regions),
         cmocka_unit_test(test_data_on_unknown_nodes),
         cmocka_unit_test(test_pages_on_unknown_nodes),
