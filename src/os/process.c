@@ -9,7 +9,6 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "os/call.h"
@@ -58,13 +57,15 @@ const char *npi_os_environment(const char *name)
 
 const char *npi_os_environment_next(const char *prefix, size_t *at)
 {
-    if (environ == NULL || getauxval(AT_SECURE) != 0)
-        return NULL;
-    for (size_t i = 0; environ[i] != NULL; i++) {
-        if (i >= *at && strncmp(environ[i], prefix, strlen(prefix)) == 0) {
-            *at = i + 1;
+    for (size_t i = 0; environ != NULL && environ[i] != NULL; i++) {
+        char name[256] = "";
+        size_t length = strcspn(environ[i], "=");
+        if (i < *at || length >= sizeof name || strncmp(environ[i], prefix, strlen(prefix)) != 0)
+            continue;
+        memcpy(name, environ[i], length);
+        *at = i + 1;
+        if (secure_getenv(name) != NULL) /* not in a set-user-id program */
             return environ[i];
-        }
     }
     return NULL;
 }

@@ -18,7 +18,7 @@ hooked=$(printf '%s' "$hooked" | tr -d '\n')
 # do not enter the kernel, or cannot fail: free, the destructor of a key at unload.
 free='mem[a-z]+|str[a-z_]+|v?snprintf|__errno_location|__stack_chk_fail|__tls_get_addr|
 _GLOBAL_OFFSET_TABLE_|__(mem|str|v?snprintf)[a-z]*_chk|__gcov_[a-z_]*|__[a-z]*[td]i[0-9]|clock_gettime|sysconf|
-secure_getenv|free|abort|pthread_(self|attr_destroy|attr_getstack|attr_getstacksize|attr_setstacksize|key_delete)|
+secure_getenv|environ|free|abort|pthread_(self|attr_destroy|attr_getstack|attr_getstacksize|attr_setstacksize|key_delete)|
 sigfillset|sigdelset|sigemptyset|sigaddset|np_.*|npi_.*'
 free=$(printf '%s' "$free" | tr -d '\n')
 
