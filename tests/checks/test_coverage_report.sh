@@ -65,13 +65,18 @@ passes '0 unreached lines are explained, 0 are not'
 
 # One line of ten, one branch of four.
 measurement 1 0 1
+echo 'src/a.c second | it cannot happen' >reasons.txt
 fails '90.00 % of the lines are reached, 95 % are asked for'
-passes 'src/a.c second (10): no reason given' --line 90
+passes 'src/a.c second (10): it cannot happen' --line 90
 measurement 1 1 0
 fails '75.00 % of the branches are taken, 90 % are asked for'
 passes 'branches 75.00 %: enough' --branch 75
 
-# A function that nobody calls needs a reason, whatever the shares are.
+# A line that nobody reaches, or a function that nobody calls, needs a reason, whatever the shares are.
+: >reasons.txt
+measurement 1 0 1
+fails 'no test reaches 10 in second()' --line 50
+fails 'src/a.c second (10): no reason given' --line 50
 measurement 0 0 1
 fails 'no test calls second()' --line 50
 echo 'src/a.c second | it cannot happen' >reasons.txt

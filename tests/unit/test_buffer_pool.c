@@ -427,6 +427,9 @@ static void test_misuse(void **state)
     np_status bad = NP_ERR_INVALID_ARGUMENT;
 #define CREATE(...) np_buffer_pool_create(executor, NP_BUFFER_POOL_OPTIONS(__VA_ARGS__), &pool)
     unit_expect_failure(np_buffer_pool_create(executor, NULL, &pool), bad, "options");
+    const np_buffer_pool_options unsized = {.block_bytes = 1};
+    unit_expect_failure(np_buffer_pool_create(executor, &unsized, &pool), bad,
+                        "np_buffer_pool_options");
     unit_expect_failure(
         np_buffer_pool_create(NULL, NP_BUFFER_POOL_OPTIONS(.block_bytes = 1), &pool), bad,
         "executor");

@@ -8,6 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <numaperf/array.h>
+#include <numaperf/parallel.h>
+#include <numaperf/region.h>
+
 #include "../support/pool.h"
 #include "executor/executor.h"
 
@@ -36,6 +40,46 @@ static void submit_in_start_hook(void *context, const np_worker_info *info)
     (void)info;
     np_fork(pool_task_count, &h->ran); /* no task: runs at once */
     assert_int_equal(np_submit(np_current_executor(), pool_task_count, &h->ran), NP_OK);
+}
+
+/* Nobody can help a hook: it does all of it by itself. */
+typedef struct hook_data {
+    np_array *array;
+    np_region *region;
+    pool_counter elements;
+} hook_data;
+
+static void count_elements(void *context, size_t begin, size_t end)
+{
+    npi_fetch_add_relaxed(&((hook_data *)context)->elements.value, (uint64_t)(end - begin));
+}
+
+static void work_on_data_in_hook(void *context, const np_worker_info *info)
+{
+    hook_data *h = context;
+    (void)info;
+    np_executor *executor = np_current_executor();
+    assert_int_equal(np_parallel_for_array(executor, h->array, NULL, count_elements, h), NP_OK);
+    assert_int_equal(np_region_prefault(executor, h->region), NP_OK);
+}
+
+static void test_hooks_work_on_data_alone(void **state)
+{
+    (void)state;
+    enum { ELEMENTS = 10000 };
+    hook_data h = {NULL, NULL, {0}};
+    np_topology *topology = NULL;
+    assert_int_equal(np_topology_from_synthetic(TWO_BY_TWO, &topology), NP_OK);
+    assert_int_equal(np_array_create(topology, 8, ELEMENTS, NULL, &h.array), NP_OK);
+    assert_int_equal(np_region_create(topology, 1 << 20, NULL, &h.region), NP_OK);
+    np_executor *executor = pool_create(
+        TWO_BY_TWO,
+        NP_EXECUTOR_OPTIONS(.on_worker_start = work_on_data_in_hook, .hook_context = &h));
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+    assert_int_equal(npi_load_relaxed(&h.elements.value), 4 * ELEMENTS);
+    np_array_destroy(h.array);
+    np_region_destroy(h.region);
+    np_topology_destroy(topology);
 }
 
 static void submit_in_stop_hook(void *context, const np_worker_info *info)
@@ -291,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hooks_submit_like_outsiders),
+        cmocka_unit_test(test_hooks_work_on_data_alone),
         cmocka_unit_test(test_continuation_during_shutdown),
         cmocka_unit_test(test_callback_inside_a_wait),
         cmocka_unit_test(test_discard_callback_forks_and_submits),

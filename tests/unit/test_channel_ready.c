@@ -251,6 +251,24 @@ static void test_eventfd(void **state)
     close(fd);
 }
 
+/* A full counter is readable as it is. One that has been closed is told to the program. */
+static void test_eventfd_that_takes_nothing(void **state)
+{
+    (void)state;
+    const uint64_t full = UINT64_MAX - 1;
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    assert_true(fd >= 0);
+    for (int ring = 0; ring < 2; ring++) {
+        np_channel *channel = make(ring, 2);
+        assert_int_equal(write(fd, &full, sizeof full), sizeof full);
+        assert_ok(np_channel_notify_readable(channel, fd));
+        assert_ok(np_channel_try_send(channel, &item));
+        assert_int_equal(counter_of(fd), full);
+        np_channel_destroy(channel);
+    }
+    close(fd);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -532,6 +550,7 @@ int main(void)
         cmocka_unit_test_teardown(test_writable, nothing_left),
         cmocka_unit_test_teardown(test_forgotten, nothing_left),
         cmocka_unit_test_teardown(test_eventfd, nothing_left),
+        cmocka_unit_test_teardown(test_eventfd_that_takes_nothing, nothing_left),
         cmocka_unit_test_teardown(test_refusals, nothing_left),
         cmocka_unit_test_teardown(test_a_full_inbox_stops_nobody, nothing_left),
         cmocka_unit_test_teardown(test_no_memory_for_the_task, nothing_left),

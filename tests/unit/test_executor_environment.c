@@ -212,6 +212,37 @@ static void test_a_name_that_nobody_reads(void **state)
     np_set_diagnostic_handler(NULL, NULL);
 }
 
+/* What the variables say needs memory too. */
+static void test_each_allocation_fails_in_turn(void **state)
+{
+    (void)state;
+    np_topology *topology = NULL;
+    np_executor *executor = NULL;
+    unit_allocator allocator;
+    np_status status = NP_ERR_NO_MEMORY;
+    unit_allocator_install(&allocator);
+    assert_int_equal(np_topology_from_synthetic(FOUR_NODES, &topology), NP_OK);
+    assert_int_equal(setenv("NUMAPERF_NODES", "1,3", 1), 0);
+    assert_int_equal(setenv("NUMAPERF_NODE_WORKERS", "1:2,3:1", 1), 0);
+    size_t held = allocator.held_blocks;
+    size_t failed = 0;
+    for (; status == NP_ERR_NO_MEMORY; failed++) {
+        assert_int_equal(allocator.held_blocks, held);
+        allocator.fail_at = allocator.calls + failed + 1;
+        status = np_executor_create(topology, NULL, &executor);
+    }
+    allocator.fail_at = 0;
+    assert_int_equal(status, NP_OK);
+    assert_true(failed > 3); /* the two lists, and the executor */
+    assert_int_equal(unsetenv("NUMAPERF_NODES"), 0);
+    assert_int_equal(unsetenv("NUMAPERF_NODE_WORKERS"), 0);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+    np_topology_destroy(topology);
+    assert_int_equal(allocator.held_blocks, 0);
+    assert_int_equal(allocator.wrong_sizes, 0);
+    assert_int_equal(np_set_allocator(NULL), NP_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_spare_workers),
         cmocka_unit_test(test_thread_name),
         cmocka_unit_test(test_a_name_that_nobody_reads),
+        cmocka_unit_test(test_each_allocation_fails_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,6 +212,8 @@ static void test_refusals(void **state)
     unit_expect_failure(np_submit_batch(executor, 0, NULL, 3, &accepted), NP_ERR_INVALID_ARGUMENT,
                         "tasks");
     assert_int_equal(accepted, 0);
+    unit_expect_failure(np_submit_batch(executor, 2, tasks, 3, &accepted), NP_ERR_INVALID_NODE,
+                        "node 2");
     unit_expect_failure(np_submit_batch(executor, 0, tasks, 3, &accepted), NP_ERR_INVALID_ARGUMENT,
                         "task 1");
     assert_int_equal(accepted, 1);

@@ -325,6 +325,8 @@ static void test_refusals(void **state)
     unit_expect_failure(np_group_reset(NULL), NP_ERR_INVALID_ARGUMENT, "group");
     unit_expect_failure(np_group_notify(NULL, pool_task_count, NULL), NP_ERR_INVALID_ARGUMENT,
                         "group");
+    unit_expect_failure(np_group_notify_eventfd(NULL, 0), NP_ERR_INVALID_ARGUMENT, "group");
+    unit_expect_failure(np_group_outcome(NULL), NP_ERR_INVALID_ARGUMENT, "group");
     assert_int_equal(np_group_pending(NULL), 0);
     assert_false(np_group_is_cancelled(NULL));
     np_group_cancel(NULL);

@@ -534,6 +534,7 @@ static void bad_ranges_are_refused(void **state)
                         "function is NULL");
     unit_expect_failure(np_submit_near(NULL, &here, 1, nothing, NULL), NP_ERR_INVALID_ARGUMENT,
                         "executor");
+    unit_expect_failure(np_data_locate(NULL, &range, 1, &out), NP_ERR_INVALID_ARGUMENT, "executor");
     unit_expect_failure(np_data_locate(m.executor, &range, 1, &out), NP_ERR_INVALID_ARGUMENT,
                         "data range 0");
     unit_expect_failure(np_data_locate(m.executor, NULL, 1, &out), NP_ERR_INVALID_ARGUMENT,

@@ -91,6 +91,19 @@ static void test_what_cannot_be_read(void **state)
     assert_int_equal(errno, ELOOP);
 }
 
+static void test_names_of_a_folder(void **state)
+{
+    const folder *made = *state;
+    char names[16];
+    size_t length = 99;
+    write_file(made->file, "");
+    assert_int_equal(npi_os_list_folder(made->path, names, sizeof names, &length), 0);
+    assert_int_equal(length, sizeof "file");
+    assert_string_equal(names, "file");
+    assert_int_equal(npi_os_list_folder(made->path, names, sizeof "file" - 1, &length), EFBIG);
+    assert_int_equal(npi_os_list_folder(made->file, names, sizeof names, &length), ENOTDIR);
+}
+
 static void test_only_proc_and_sys_are_redirected(void **state)
 {
     const folder *made = *state;
@@ -165,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_file_fits_or_is_refused, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_read, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_names_of_a_folder, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_only_proc_and_sys_are_redirected, make_folder,
                                         remove_folder),
         cmocka_unit_test(test_environment),

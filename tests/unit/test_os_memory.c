@@ -118,6 +118,11 @@ static void test_bad_mappings(void **state)
     assert_int_equal(npi_os_map(page + 1, 0, &memory), EINVAL);
     assert_int_equal(npi_os_map(page, 3, &memory), EINVAL);
     assert_int_equal(npi_os_map(page, 3 * page, &memory), EINVAL);
+    assert_int_equal(npi_os_map_huge(page, 0, &memory), EINVAL);
+    assert_int_equal(npi_os_map_huge(3 * page, 3 * page, &memory), EINVAL);
+    assert_int_equal(npi_os_map_huge(3 * page, 2 * page, &memory), EINVAL);
+    assert_int_equal(npi_os_map_file(0, NPI_OS_FILE_READ, UINT64_MAX / page * page, page, &memory),
+                     EOVERFLOW);
     if (!unit_is_emulated()) { /* valgrind answers EINVAL */
         assert_int_equal(npi_os_map((size_t)1 << 60, 0, &memory), ENOMEM);
         assert_int_equal(npi_os_map(SIZE_MAX / page * page, (size_t)1 << 30, &memory), ENOMEM);

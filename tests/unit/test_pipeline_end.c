@@ -439,6 +439,11 @@ static void test_arguments(void **state)
     stages[1].node_count = 1;
     refused(executor, &good, NP_ERR_INVALID_NODE, "\"two\": no node 5");
     assert_int_equal(np_pipeline_destroy(NULL), NP_OK);
+    unit_expect_failure(np_pipeline_start(NULL), NP_ERR_INVALID_ARGUMENT, "NULL");
+    np_pipeline_counts counts;
+    np_edge_counts edge;
+    unit_expect_failure(np_pipeline_count(NULL, &counts), NP_ERR_INVALID_ARGUMENT, "NULL");
+    unit_expect_failure(np_pipeline_edge(NULL, 0, &edge), NP_ERR_INVALID_ARGUMENT, "NULL");
     unit_expect_failure(np_pipeline_wait(NULL), NP_ERR_INVALID_ARGUMENT, "NULL");
     unit_expect_failure(np_pipeline_cancel(NULL), NP_ERR_INVALID_ARGUMENT, "NULL");
     assert_false(np_pipeline_is_stopped(NULL));

@@ -43,6 +43,12 @@ static void test_full_and_ready(void **state)
     ledger_begin(4);
     np_pipeline *pipeline = pipeline_make(executor, &options, &stage, 1);
     unit_expect_failure(np_pipeline_start(pipeline), NP_ERR_INVALID_ARGUMENT, "no source");
+    unit_expect_failure(np_pipeline_push(pipeline, NULL), NP_ERR_INVALID_ARGUMENT, "item is NULL");
+    unit_expect_failure(np_pipeline_push(NULL, &told), NP_ERR_INVALID_ARGUMENT, "NULL");
+    unit_expect_failure(np_pipeline_when_ready(pipeline, NULL, &told), NP_ERR_INVALID_ARGUMENT,
+                        "fn is NULL");
+    unit_expect_failure(np_pipeline_when_ready(NULL, open_gate, &told), NP_ERR_INVALID_ARGUMENT,
+                        "NULL");
     assert_int_equal(np_pipeline_when_ready(pipeline, open_gate, &told), NP_OK);
     pool_gate_await(&told, 1); /* there is room now */
     assert_int_equal(push_number(pipeline, 0), NP_OK);
@@ -65,6 +71,38 @@ static void test_full_and_ready(void **state)
     the.next = 3;
     npi_store_relaxed(&the.inside_most, 0u);
     ledger_check(pipeline);
+    assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
+    assert_int_equal(np_executor_destroy(executor), NP_OK);
+}
+
+static np_node_id nowhere(void *context, const void *memory)
+{
+    (void)context;
+    (void)memory;
+    return 77;
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    np_executor *executor = pool_create(TWO_BY_TWO, NULL);
+    np_stage stage = {.fn = stage_sink};
+    np_pipeline_options options = {.source = stage_source};
+    ledger_begin(1);
+    np_pipeline *pipeline = pipeline_make(executor, &options, &stage, 1);
+    unit_expect_failure(push_number(pipeline, 0), NP_ERR_INVALID_ARGUMENT, "has a source");
+    unit_expect_failure(np_pipeline_count(pipeline, NULL), NP_ERR_INVALID_ARGUMENT, "out is NULL");
+    assert_int_equal(np_pipeline_run(pipeline), NP_OK);
+    assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
+
+    /* The first stage's node is none of the machine's: the push itself says so. */
+    stage.where = nowhere;
+    options = (np_pipeline_options){.in_flight = 2};
+    ledger_begin(1);
+    pipeline = pipeline_make(executor, &options, &stage, 1);
+    unit_expect_failure(push_number(pipeline, 0), NP_ERR_INVALID_NODE, "no known NUMA node");
+    assert_int_equal(push_number(pipeline, 0), NP_ERR_CLOSED); /* it has stopped */
+    unit_expect_failure(np_pipeline_wait(pipeline), NP_ERR_INVALID_NODE, "no known NUMA node");
     assert_int_equal(np_pipeline_destroy(pipeline), NP_OK);
     assert_int_equal(np_executor_destroy(executor), NP_OK);
 }
@@ -263,9 +301,10 @@ static void test_full_inbox(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_full_and_ready), cmocka_unit_test(test_ready_at_the_end),
-        cmocka_unit_test(test_many_pushers),   cmocka_unit_test(test_order_of_a_pusher),
-        cmocka_unit_test(test_after_shutdown), cmocka_unit_test(test_full_inbox),
+        cmocka_unit_test(test_refusals),          cmocka_unit_test(test_full_and_ready),
+        cmocka_unit_test(test_ready_at_the_end),  cmocka_unit_test(test_many_pushers),
+        cmocka_unit_test(test_order_of_a_pusher), cmocka_unit_test(test_after_shutdown),
+        cmocka_unit_test(test_full_inbox),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include <numaperf/array.h>
+
 #include "region_fixture.h"
 
 /* --- arguments --------------------------------------------------------------------------- */
@@ -112,6 +114,9 @@ static void test_nodes_without_memory(void **state)
     barren->nodes[0].memory_allowed = false;
     barren->nodes[1].memory_bytes = 0;
     unit_expect_failure(np_region_create(barren, 4096, NULL, &region), NP_ERR_INVALID_NODE,
+                        "no node has memory");
+    np_array *array = NULL;
+    unit_expect_failure(np_array_create(barren, 8, 8, NULL, &array), NP_ERR_INVALID_NODE,
                         "no node has memory");
     np_topology_destroy(barren);
 }

@@ -143,6 +143,48 @@ static void text_numbers_its_recommendations(void **state)
     np_stats_destroy(stats);
 }
 
+/* Spare and guest workers are told of when they have helped, and a worker that blocks. */
+static void both_tell_of_helpers(void **state)
+{
+    (void)state;
+    np_stats *stats = npt_healthy(2, 3, 500);
+    stats->nodes[0].regular_workers = stats->nodes[1].regular_workers = 2;
+    stats->workers[1].kind = NP_WORKER_SPARE;
+    stats->workers[1].state = NPI_WORKER_ABSENT;
+    stats->workers[4].kind = NP_WORKER_GUEST;
+    stats->workers[0].state = NPI_WORKER_BLOCKED;
+    npt_add(stats, 0, NP_COUNTER_BLOCKED, 12);
+    char *text = report_of(np_report_text, stats, NULL);
+    check_shape(text);
+    check_contains(text, "tasks blocked 12 times; helping: 1 spare worker, 1 guest worker\n");
+    free(text);
+    text = report_of(np_report_json, stats, NULL);
+    check_contains(text, "\"state\":\"blocked\"");
+    check_contains(text, "\"state\":\"absent\"");
+    free(text);
+    np_stats_destroy(stats);
+}
+
+/* A node that has no workers and that nothing concerns has no line. */
+static void text_leaves_out_what_has_no_part(void **state)
+{
+    (void)state;
+    np_stats *stats = npt_healthy(3, 1, 500);
+    np_node_index last = 2;
+    stats->nodes[last].regular_workers = 0;
+    stats->nodes[last].outside[NP_COUNTER_SUBMITTED] = 0;
+    stats->nodes[last].id = 77;
+    stats->workers[2].kind = NP_WORKER_GUEST;
+    memset(stats->workers[2].value, 0, sizeof stats->workers[2].value);
+    npi_stats_row(stats, 2)[last] = 0;
+    char *text = report_of(np_report_text, stats, NULL);
+    check_shape(text);
+    check_contains(text, "\n     1       1/1");
+    assert_null(strstr(text, "77"));
+    free(text);
+    np_stats_destroy(stats);
+}
+
 static void text_of_an_idle_or_missing_snapshot(void **state)
 {
     (void)state;
@@ -359,6 +401,8 @@ int main(void)
         cmocka_unit_test(text_of_an_idle_or_missing_snapshot),
         cmocka_unit_test(a_big_machine_is_folded),
         cmocka_unit_test(both_reports_count_like_snprintf),
+        cmocka_unit_test(both_tell_of_helpers),
+        cmocka_unit_test(text_leaves_out_what_has_no_part),
         cmocka_unit_test(json_holds_every_figure),
         cmocka_unit_test(json_holds_the_same_recommendations_as_the_rules),
         cmocka_unit_test(json_of_nothing_has_nulls),

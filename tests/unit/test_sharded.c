@@ -277,12 +277,16 @@ static void test_misuse(void **state)
     np_status bad = NP_ERR_INVALID_ARGUMENT;
 #define CREATE(...) np_sharded_create(executor, NP_SHARDED_OPTIONS(__VA_ARGS__), &sharded)
     unit_expect_failure(np_sharded_create(executor, NULL, &sharded), bad, "options");
+    const np_sharded_options unsized = {.bytes = 8};
+    unit_expect_failure(np_sharded_create(executor, &unsized, &sharded), bad, "np_sharded_options");
     unit_expect_failure(np_sharded_create(executor, NP_SHARDED_OPTIONS(.bytes = 8), NULL), bad,
                         "out");
     unit_expect_failure(np_sharded_create(NULL, NP_SHARDED_OPTIONS(.bytes = 8), &sharded), bad,
                         "executor");
     unit_expect_failure(CREATE(.bytes = 0), bad, "bytes");
     unit_expect_failure(CREATE(.bytes = SIZE_MAX), bad, "bytes");
+    unit_expect_failure(CREATE(.bytes = SIZE_MAX / 4 - 4096, .per = NP_SHARD_PER_WORKER),
+                        NP_ERR_NO_MEMORY, "a sharded value for each worker");
     unit_expect_failure(CREATE(.bytes = 8, .alignment = 48), bad, "alignment");
     unit_expect_failure(CREATE(.bytes = 8, .alignment = 1u << 30), bad, "alignment");
     unit_expect_failure(CREATE(.bytes = 8, .per = (np_shard_per)7), bad, "per");

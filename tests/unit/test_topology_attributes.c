@@ -10,6 +10,7 @@
 #include "topology_help.h"
 
 #include "os/os.h"
+#include "topology/snapshot.h"
 #include "topology/sources.h"
 
 static np_topology *load(void)
@@ -185,6 +186,9 @@ static void wrong_arguments(void **state)
                      NP_ERR_INVALID_ARGUMENT);
     assert_int_equal(np_topology_memory_by_attribute(t, NP_MEMORY_LATENCY, NULL, NULL, 1, &count),
                      NP_ERR_INVALID_ARGUMENT);
+    assert_int_equal(
+        np_topology_memory_by_attribute(t, NP_MEMORY_ATTRIBUTE_COUNT, NULL, NULL, 0, &count),
+        NP_ERR_INVALID_ARGUMENT);
     assert_int_equal(np_topology_memory_by_attribute(t, NP_MEMORY_LATENCY, NULL, NULL, 0, &count),
                      NP_OK);
     assert_int_equal(count, 2);
@@ -192,6 +196,9 @@ static void wrong_arguments(void **state)
     assert_string_equal(np_memory_attribute_unit(NP_MEMORY_LATENCY), "ns");
     assert_string_equal(np_memory_attribute_name((np_memory_attribute)-1), "unknown");
     assert_string_equal(np_memory_source_name(NP_MEMORY_SOURCE_DISTANCE), "distance");
+    assert_string_equal(np_memory_source_name(NP_MEMORY_SOURCE_FIRMWARE), "firmware");
+    assert_string_equal(np_memory_source_name(NP_MEMORY_SOURCE_SIZE), "size");
+    assert_string_equal(np_memory_source_name((np_memory_source)-1), "unknown");
     np_topology_destroy(t);
 }
 
@@ -316,13 +323,60 @@ static void damaged_figures(void **state)
     }
 }
 
+/* A file may say two things of one place: then the worse one counts. */
+static void the_less_favourable_of_two(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Latency", "Bandwidth"};
+    static const np_memory_attribute attributes[] = {NP_MEMORY_LATENCY, NP_MEMORY_BANDWIDTH};
+    static const uint64_t worse[] = {9, 5};
+    for (size_t i = 0; i < 2; i++) {
+        char root[32];
+        char path[64];
+        char text[1024];
+        np_topology *t = NULL;
+#define FIGURE(value)                                                        \
+    "<memattr_value target_obj_type=\"NUMANode\" target_obj_gp_index=\"4\" " \
+    "initiator_cpuset=\"0x1\" value=\"" value "\"/>"
+        snprintf(text, sizeof text,
+                 "<topology version=\"2.0\"><object type=\"Machine\" cpuset=\"0x1\">"
+                 "<object type=\"NUMANode\" os_index=\"0\" cpuset=\"0x1\" gp_index=\"4\"/>"
+                 "<object type=\"PU\" os_index=\"0\"/></object><memattr name=\"%s\">" FIGURE("5")
+                     FIGURE("9") "</memattr></topology>",
+                 names[i]);
+        fake_root(root);
+        fake_file(root, "/machine.xml", text);
+        snprintf(path, sizeof path, "%s/machine.xml", root);
+        assert_int_equal(np_topology_from_xml(path, &t), NP_OK);
+        assert_int_equal(figure(t, attributes[i], 0, 0), worse[i]);
+        np_topology_destroy(t);
+        fake_remove(root);
+    }
+}
+
+/* Memory that the process may not use is no choice. */
+static void memory_that_may_not_be_used(void **state)
+{
+    (void)state;
+    np_topology *t = topology_make("numa:2 pu:1");
+    t->nodes[0].memory_allowed = false;
+    expect_order(t, NP_MEMORY_LATENCY, "0", "1:20");
+    np_topology_destroy(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(figures_of_a_file), cmocka_unit_test(figures_of_hwloc),
-        cmocka_unit_test(the_best_memory),   cmocka_unit_test(without_figures),
-        cmocka_unit_test(wrong_arguments),   cmocka_unit_test(figures_of_the_kernel),
-        cmocka_unit_test(in_words),          cmocka_unit_test(damaged_figures),
+        cmocka_unit_test(figures_of_a_file),
+        cmocka_unit_test(figures_of_hwloc),
+        cmocka_unit_test(the_best_memory),
+        cmocka_unit_test(without_figures),
+        cmocka_unit_test(wrong_arguments),
+        cmocka_unit_test(figures_of_the_kernel),
+        cmocka_unit_test(in_words),
+        cmocka_unit_test(damaged_figures),
+        cmocka_unit_test(the_less_favourable_of_two),
+        cmocka_unit_test(memory_that_may_not_be_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,11 @@ static void devices_of_the_kernel(void **state)
     expect(t, 2, NP_DEVICE_BLOCK, "sda", 0, "");
     expect(t, 3, NP_DEVICE_GPU, "card0", NP_NODE_ID_NONE, "");
     assert_int_equal(np_topology_device(t, 4, &device), NP_ERR_NOT_FOUND);
+    unit_expect_failure(np_topology_device(t, 0, NULL), NP_ERR_INVALID_ARGUMENT, "out is NULL");
+    unit_expect_failure(np_topology_device(NULL, 0, &device), NP_ERR_INVALID_ARGUMENT,
+                        "the topology is NULL");
+    unit_expect_failure(np_topology_device_node(t, "eth0", NULL), NP_ERR_INVALID_ARGUMENT,
+                        "out is NULL");
     assert_int_equal(np_device_find(t, "lo", &device), NP_ERR_NOT_FOUND);
     assert_int_equal(np_topology_device_node(t, "eth0", &node), NP_OK);
     assert_int_equal(node, 8);
@@ -133,6 +138,18 @@ static void a_node_that_is_not_ours(void **state)
     assert_int_equal(np_topology_device_node(t, "eth0", &node), NP_ERR_INVALID_NODE);
     np_topology_destroy(t);
     fake_remove(root);
+}
+
+static void kinds_have_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"other", "network", "block",
+                                        "gpu",   "fabric",  "coprocessor"};
+    assert_int_equal(sizeof names / sizeof names[0], NP_DEVICE_KIND_COUNT);
+    for (int kind = 0; kind < NP_DEVICE_KIND_COUNT; kind++)
+        assert_string_equal(np_device_kind_name((np_device_kind)kind), names[kind]);
+    assert_string_equal(np_device_kind_name(NP_DEVICE_KIND_COUNT), "unknown");
+    assert_string_equal(np_device_kind_name((np_device_kind)-1), "unknown");
 }
 
 /* The path's device number is the real one; the folder pretends to know it. */
@@ -220,6 +237,12 @@ static void tasks_and_regions_go_there(void **state)
     assert_int_equal(np_region_nodes(region, &node, 1), 1);
     assert_int_equal(node, 8);
     np_region_destroy(region);
+    unit_expect_failure(np_region_create_near_device(t, 4096, "eth0", NULL, NULL),
+                        NP_ERR_INVALID_ARGUMENT, "out is NULL");
+    const np_region_options unsized = {.size = 0};
+    unit_expect_failure(np_region_create_near_device(t, 4096, "eth0", &unsized, &region),
+                        NP_ERR_INVALID_ARGUMENT, "np_region_options");
+    assert_null(region);
     np_region_options with_nodes;
     np_region_options_init(&with_nodes);
     with_nodes.nodes = &node;
@@ -255,7 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(devices_of_the_kernel), cmocka_unit_test(a_node_that_is_not_ours),
         cmocka_unit_test(the_node_of_a_path),    cmocka_unit_test(tasks_and_regions_go_there),
-        cmocka_unit_test(the_running_kernel),
+        cmocka_unit_test(the_running_kernel),    cmocka_unit_test(kinds_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,6 +105,18 @@ static void attached_nodes_have_no_cpus_of_their_own(void **state)
     np_topology_destroy(t);
 }
 
+/* One list numbers all of them. */
+static void attached_nodes_may_be_numbered(void **state)
+{
+    (void)state;
+    np_topology *t = topology_make("pack:2 [numa(indexes=3,1)] core:2 pu:1");
+    topology_check_sane(t);
+    assert_int_equal(np_topology_node_count(t), 2);
+    topology_expect_cpus(t, 3, "0-1");
+    topology_expect_cpus(t, 1, "2-3");
+    np_topology_destroy(t);
+}
+
 static void a_node_without_memory_exists_for_its_cpus(void **state)
 {
     (void)state;
@@ -347,6 +359,7 @@ int main(void)
         cmocka_unit_test(a_matrix_gives_the_distances),
         cmocka_unit_test(sparse_ids_and_their_matrix),
         cmocka_unit_test(attached_nodes_have_no_cpus_of_their_own),
+        cmocka_unit_test(attached_nodes_may_be_numbered),
         cmocka_unit_test(a_node_without_memory_exists_for_its_cpus),
         cmocka_unit_test(caches_inside_and_across_nodes),
         cmocka_unit_test(large_machines),

@@ -4,6 +4,7 @@
  * own reading of them as an oracle, a table of malformed documents, truncations and random changes
  * of a good file.
  */
+#include <numaperf/device.h>
 #include <numaperf/hwloc.h>
 
 #include "topology_help.h"
@@ -276,6 +277,80 @@ static void refuses_what_is_not_a_readable_file(void **state)
     unit_expect_failure(np_topology_from_xml("/tmp", &topology), NP_ERR_SYSTEM, "directory");
     write_scratch("<topology\0/>", 12);
     unit_expect_failure(np_topology_from_xml(scratch, &topology), NP_ERR_PARSE, "NUL byte");
+    /* One byte more than is read; a hole, which takes no space. */
+    assert_int_equal(truncate(scratch, (off_t)64 * 1024 * 1024 + 1), 0);
+    unit_expect_failure(np_topology_from_xml(scratch, &topology), NP_ERR_LIMIT, "File too large");
+}
+
+/* A first version's machine may have no node: then it is one. */
+static void one_node_for_a_machine_without_any(void **state)
+{
+    (void)state;
+    static const char text[] = "<topology><object type='Machine' local_memory='4096'>" PU("0")
+        PU("3") "</object></topology>";
+    np_topology *topology = NULL;
+    np_node_info info;
+    write_scratch(text, strlen(text));
+    assert_int_equal(np_topology_from_xml(scratch, &topology), NP_OK);
+    assert_int_equal(np_topology_node_count(topology), 1);
+    assert_int_equal(np_topology_node_info(topology, 0, &info), NP_OK);
+    assert_int_equal(info.cpu_count, 2);
+    assert_int_equal(info.memory_bytes, 4096);
+    np_topology_destroy(topology);
+}
+
+/* As many attributes as an element may have, then one more; and a bitmap up to the last CPU that
+ * can be, then of the one behind it. */
+static void long_elements_have_limits(void **state)
+{
+    (void)state;
+    enum { ATTRIBUTES = 64, WORDS = NP_CPU_SET_CAPACITY / 32 };
+    static char text[8192];
+    np_topology *topology = NULL;
+    for (int more = 0; more < 2; more++) {
+        size_t length = (size_t)snprintf(text, sizeof text, "<topology");
+        for (int i = 0; i < ATTRIBUTES + more; i++)
+            length += (size_t)snprintf(text + length, sizeof text - length, " a%d=''", i);
+        snprintf(text + length, sizeof text - length, "/>");
+        write_scratch(text, strlen(text));
+        unit_expect_failure(np_topology_from_xml(scratch, &topology), NP_ERR_PARSE,
+                            more ? "too many attributes" : "describes no CPU");
+    }
+    for (int more = 0; more < 2; more++) {
+        size_t length = (size_t)snprintf(text, sizeof text,
+                                         "<topology version='2.0'><object type='Machine'>" PU(
+                                             "0") "<object type='NUMANode' os_index='0' cpuset='"
+                                                  "0x1");
+        for (int i = 1; i < WORDS + more; i++)
+            length += (size_t)snprintf(text + length, sizeof text - length, ",0x%d",
+                                       i + 1 == WORDS);
+        snprintf(text + length, sizeof text - length, "'/></object></topology>");
+        write_scratch(text, strlen(text));
+        np_status status = np_topology_from_xml(scratch, &topology);
+        if (more == 0) {
+            assert_int_equal(status, NP_OK);
+            np_topology_destroy(topology);
+        } else {
+            unit_expect_failure(status, NP_ERR_LIMIT, "cpuset has a number above 8191");
+        }
+    }
+}
+
+/* A device without a name is none; one whose place is nonsense is a mistake. */
+static void devices_of_a_file(void **state)
+{
+    (void)state;
+    np_topology *topology = NULL;
+    static const char nameless[] = WHOLE(PU("0") NODE "<object type='OSDev' osdev_type='2'/>");
+    write_scratch(nameless, strlen(nameless));
+    assert_int_equal(np_topology_from_xml(scratch, &topology), NP_OK);
+    assert_int_equal(np_topology_device_count(topology), 0);
+    np_topology_destroy(topology);
+    static const char nonsense[] = WHOLE(
+        PU("0") NODE "<object type='Package' cpuset='0xy'>"
+                     "<object type='OSDev' name='eth0' osdev_type='2'/></object>");
+    write_scratch(nonsense, strlen(nonsense));
+    unit_expect_failure(np_topology_from_xml(scratch, &topology), NP_ERR_PARSE, "\"0xy\"");
 }
 
 static void deep_nesting_is_an_error(void **state)
@@ -404,6 +479,9 @@ int main(void)
         cmocka_unit_test(reads_what_hwloc_writes),
         cmocka_unit_test(names_the_line_of_every_mistake),
         cmocka_unit_test(refuses_what_is_not_a_readable_file),
+        cmocka_unit_test(one_node_for_a_machine_without_any),
+        cmocka_unit_test(long_elements_have_limits),
+        cmocka_unit_test(devices_of_a_file),
         cmocka_unit_test(deep_nesting_is_an_error),
         cmocka_unit_test(ornaments_are_passed_over),
         cmocka_unit_test(truncations_are_errors),
