@@ -68,10 +68,9 @@ function(np_test)
     if(arg_SERIAL)
         set_tests_properties(${arg_NAME} PROPERTIES RUN_SERIAL ON)
     endif()
-    # An emulated machine keeps more than one CPU busy: never two of them, but one beside other tests,
-    # and first, so that there are others.
+    # They take longest, so they begin first, and the short ones fill the gaps.
     if("guest" IN_LIST arg_LABELS)
-        set_tests_properties(${arg_NAME} PROPERTIES RESOURCE_LOCK guest COST 1000)
+        set_tests_properties(${arg_NAME} PROPERTIES COST 1000)
     endif()
 endfunction()
 
