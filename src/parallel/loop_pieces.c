@@ -40,7 +40,7 @@ static void append(npi_pieces *pieces, const np_executor *executor, size_t begin
         last->end = end;
         return;
     }
-    NPI_INVARIANT(pieces->count < pieces->room);
+    NPI_INVARIANT(pieces->list != NULL && pieces->count < pieces->room);
     pieces->list[pieces->count++] = (npi_piece){begin, end, data, home};
 }
 
