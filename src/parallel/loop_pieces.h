@@ -3,8 +3,9 @@
  *
  *   piece     consecutive indices whose data lies on one node; they tile the range, ascending
  *   home      the node whose workers run a piece: its own, or the nearest with workers; for data
- *             on a node that the executor does not know, the one whose equal part of the range it
- * is slice     what one worker of a home is to run: its equal share of the home's indices, in order
+ *             on a node that the executor does not know, the one in whose equal part of the
+ *             range it is
+ *   slice     what one worker of a home is to run: its equal share of the home's indices, in order
  *   stretch   consecutive indices of one slice: a piece, or what slices leave of it
  *
  * Pure arithmetic on the caller's stack and in one allocation; a division never changes but for the

@@ -57,6 +57,8 @@ static bool is_right(uint32_t index, const bool *usable)
 static void await(const bool *usable, const char *when)
 {
     uint32_t right = 0, workers = np_executor_worker_count(executor);
+    /* The watcher tells nobody when it has bound a worker anew, and the kernel sends no event for
+     * it: looking again is all there is, and the first look that finds it ends the wait. */
     for (int look = 0; look < LOOKS && right < workers; look++) {
         const struct timespec pause = {0, LOOK_NS};
         (void)nanosleep(&pause, NULL);
